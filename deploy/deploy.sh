@@ -3,6 +3,7 @@
 #   deploy.sh deploy ARTIFACT   ARTIFACT: rootmas-VERSION-….tar.gz (checked against ARTIFACT.sha256, if that is there) or an unpacked release
 #   deploy.sh rollback          back to the release before
 #   deploy.sh start|stop|status
+#   deploy.sh run -- COMMAND…   the program in service with settings, user and folders of the service; files are named by their whole path
 # Options:
 #   --root DIR      releases/, current, snapshots/        (default /opt/rootmas)
 #   --data DIR      database, keys, files                 (default /var/lib/rootmas)
@@ -17,6 +18,7 @@
 #   --host U@HOST   do all this there, by ssh; U may use sudo without a password. --root, --data and --config are folders there
 # Steps: check the artifact, check the settings with the new program, back up, stop, keep a copy of the embedded database, switch, migrate, start, wait, smoke test.
 # Workers on this machine (rootmas-worker@N.service) stop with it, and those that ran start with it again, on the release that is then in service.
+# A smoke test may take three times ROOTMAS_SMOKE_SECONDS (of rootmas.env; default 120), then it has failed.
 # When a step after the switch fails, the release before runs again, on the data as the new one left them or, if it cannot read those, on the copy.
 # What the new one left then lies in snapshots/left-by-VERSION-TIME and is never deleted by this script: it holds what users wrote meanwhile.
 # Killed at any point (ROOT/deploying says where), it is called again: the same release goes on, with another one the release before runs first;
@@ -26,7 +28,7 @@
 set -euo pipefail
 
 root=/opt/rootmas data=/var/lib/rootmas config=/etc/rootmas service=rootmas.service
-systemd=1 wait=120 smoke='' keep=5 backup=1 host='' action='' artifact='' passed=()
+systemd=1 wait=120 smoke='' keep=5 backup=1 host='' action='' artifact='' passed=() command=()
 
 say() { printf 'deploy: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -42,6 +44,7 @@ while [ $# -gt 0 ]; do
       case "$1" in --host|--smoke) ;; *) passed+=("$1" "$2") ;; esac
       shift ;;
     --help|-h) usage "how to use it" ;;
+    --) [ "$action" = run ] || usage "only run has a command"; shift; command=("$@"); break ;;
     -*) usage "unknown option '$1'" ;;
     *) if [ -z "$action" ]; then action=$1; elif [ -z "$artifact" ]; then artifact=$1; else usage "one artifact at a time"; fi ;;
   esac
@@ -49,6 +52,7 @@ while [ $# -gt 0 ]; do
 done
 case "$action" in
   deploy) [ -n "$artifact" ] || usage "which artifact?" ;;
+  run) if [ ${#command[@]} = 0 ] || [ -n "$artifact$host" ]; then usage "run -- COMMAND, on this machine"; fi ;;
   rollback|start|stop|status) [ -z "$artifact" ] || usage "$action takes no artifact" ;;
   '') usage "what is to be done?" ;;
   *) usage "unknown action '$action'" ;;
@@ -173,14 +177,18 @@ take_plain() {
   done
 }
 
-# Runs a command of the program as the service would; on a real installation as its user.
-as_service() {
-  (
-    take_environment
-    if [ $systemd = 1 ] && [ "$(id -u)" = 0 ]; then exec runuser -u rootmas -- "$@"; fi
-    exec "$@"
-  )
+# Becomes a command of the program as the service would run it; on a real installation as its user, whose logins are not root's.
+become() {
+  take_environment
+  if [ $systemd = 1 ] && [ "$(id -u)" = 0 ]; then
+    export HOME=$data
+    unset XDG_CONFIG_HOME
+    exec runuser -u rootmas -- "$@"
+  fi
+  exec "$@"
 }
+
+as_service() { (become "$@"); }
 
 process() { [ -f "$pidfile" ] && pid=$(cat "$pidfile") && [[ $pid =~ ^[0-9]+$ ]] && kill -0 "$pid" 2>/dev/null && grep -qz rootmas "/proc/$pid/cmdline" 2>/dev/null; }
 
@@ -378,7 +386,7 @@ go_back() {
   start_service || true
   if ! wait_ready; then
     rm -f "$state"
-    say "the release before does not become ready either. Look at its log; the backup that was made first can be put back: $current/rootmas backup list, then backup restore ID --force (what is there now is kept aside), then deploy.sh start."
+    say "the release before does not become ready either. Look at its log; the backup that was made first can be put back: deploy.sh stop, deploy.sh run -- backup list, deploy.sh run -- backup restore ID --force (what is there now is kept aside), then deploy.sh start."
     exit 3
   fi
   start_workers || say "not every worker started: systemctl list-units --all '$workers'"
@@ -533,6 +541,15 @@ take_smoke() {
   fi
 }
 
+# One that does not end is one that fails.
+run_smoke() {
+  local status=0
+  # shellcheck disable=SC2016 # the service's environment says how long
+  as_service bash -c 'exec timeout -k 10 "$((3 * ${ROOTMAS_SMOKE_SECONDS:-120}))" bash "$@"' smoke "$smoke" "$current/rootmas" >&2 || status=$?
+  if [ $status = 124 ]; then say "the smoke test did not end in time (three times ROOTMAS_SMOKE_SECONDS)"; fi
+  return $status
+}
+
 # From the switch on; also where a killed run got as far as this.
 finish() {
   switch_to "$release"
@@ -542,7 +559,7 @@ finish() {
   wait_ready || roll_back "it did not become ready"
   start_workers || roll_back "a worker did not start"
   : "${smoke:=$root/$release/deploy/smoke.sh}"
-  if [ -e "$smoke" ]; then as_service bash "$smoke" "$current/rootmas" >&2 || roll_back "the smoke test failed"; fi
+  if [ -e "$smoke" ]; then run_smoke || roll_back "the smoke test failed"; fi
   if [ -n "$old" ]; then ln -sfn "$old" "$root/previous"; fi
   note "in service: $version"
   rm -f "$state"
@@ -550,8 +567,19 @@ finish() {
   say "$version is in service"
 }
 
-mkdir -p "$root/releases" "$root/snapshots" "$config"
-[ -d "$data" ] || install -d -m 700 "$data"
+if [ "$action" = run ]; then
+  [ -e "$current" ] || fail "not installed"
+  [ $systemd = 0 ] || [ "$(id -u)" = 0 ] || [ "$(id -un)" = rootmas ] || fail "run it as root or as the user rootmas: sudo rootmas …"
+  become "$current/rootmas" "${command[@]}"
+fi
+# Whoever only looks makes nothing.
+if [ "$action" = deploy ]; then
+  mkdir -p "$root/releases" "$root/snapshots" "$config"
+  [ -d "$data" ] || install -d -m 700 "$data"
+elif [ ! -d "$root" ]; then
+  echo "not installed"
+  exit 1
+fi
 exec 9>"$root/deploy.lock"
 flock -n 9 || fail "another deployment is going on in $root"
 read_state

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Root-MAS on this machine, as a service of systemd.
-#   install.sh install [--from ARTIFACT]     user, folders, unit, settings with new secrets, program; starts it
+#   install.sh install [--from ARTIFACT]     user, folders, unit, command, settings with new secrets, program; starts it
 #   install.sh upgrade [--from ARTIFACT]     the program, by deploy.sh: with a backup before and a way back
 #   install.sh status
-#   install.sh uninstall [--purge]           program and unit; --purge also data, settings, snapshots and user
+#   install.sh uninstall [--purge]           program, command and unit; --purge also data, settings, snapshots and user
 # ARTIFACT is a release (archive or folder); default: the folder that this script lies in, if that is one.
 #   --destdir DIR   everything below DIR, as this user and without systemd: for packages and tests
 #   --no-start      put everything in its place, start nothing
 #   further options go to deploy.sh (--wait, --smoke, --keep, --no-backup)
-# Places: /opt/rootmas (program), /etc/rootmas (settings, mode 750; rootmas.env with secrets, mode 640), /var/lib/rootmas (data, mode 700).
+# Places: /opt/rootmas (program), /usr/local/bin/rootmas (the command, for root and the user rootmas), /etc/rootmas (settings, mode 750; rootmas.env with secrets, mode 640), /var/lib/rootmas (data, mode 700).
 set -euo pipefail
 
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
@@ -35,7 +35,7 @@ done
 
 # The program runs in its data folder: what is named from here would be something else there.
 if [[ -n $destdir && $destdir != /* ]]; then destdir=$(realpath -m -- "$destdir"); fi
-root=$destdir/opt/rootmas data=$destdir/var/lib/rootmas config=$destdir/etc/rootmas units=$destdir/etc/systemd/system
+root=$destdir/opt/rootmas data=$destdir/var/lib/rootmas config=$destdir/etc/rootmas units=$destdir/etc/systemd/system bin=$destdir/usr/local/bin
 where=(--root "$root" --data "$data" --config "$config")
 if [ -n "$destdir" ]; then where+=(--no-systemd); elif [ "$(id -u)" != 0 ]; then fail "run it as root (or with --destdir)"; fi
 
@@ -61,6 +61,22 @@ find_artifact() {
   if [ -f "$from" ] && [ -f "$from.sha256" ]; then
     [ "$(sha256sum "$from" | cut -d' ' -f1)" = "$(cut -d' ' -f1 "$from.sha256")" ] || fail "$from is not what $from.sha256 says: it is damaged or not ours. Nothing was changed."
   fi
+}
+
+# `rootmas` of whoever sits at this machine is that of the service. What is there and is not ours stays.
+mark='# Made by install.sh of Root-MAS.'
+is_ours() { grep -qxF "$mark" "$bin/rootmas" 2>/dev/null; }
+
+place_command() {
+  local words
+  if { [ -e "$bin/rootmas" ] || [ -L "$bin/rootmas" ]; } && ! is_ours; then
+    say "$bin/rootmas is there already and is not ours: it stays. The same is: bash $root/current/deploy/deploy.sh run ${where[*]} -- COMMAND"
+    return 0
+  fi
+  printf -v words ' %q' "$root/current/deploy/deploy.sh" run "${where[@]}"
+  install -d -m 755 "$bin"
+  printf '%s\n' '#!/usr/bin/env bash' "$mark" "exec bash$words -- \"\$@\"" >"$scratch/command"
+  install -m 755 "$scratch/command" "$bin/rootmas"
 }
 
 make_places() {
@@ -118,6 +134,7 @@ case "$action" in
     make_places
     unpack
     place_units
+    place_command
     make_secrets
     if [ $start = 0 ]; then
       say "everything is in its place but the program: start it with install.sh upgrade --from $from"
@@ -125,14 +142,15 @@ case "$action" in
     fi
     deploy deploy "$from" "${passed[@]}"
     [ -n "$destdir" ] || systemctl enable --quiet rootmas.service
-    say "it runs. The first administrator is in $config/rootmas.env; settings: $config, docs: $root/current/docs/operations.md" ;;
+    say "it runs. The first administrator is in $config/rootmas.env; settings: $config, docs: $root/current/docs/operations.md, the command: $bin/rootmas" ;;
   upgrade)
-    [ -d "$root" ] || fail "it is not installed; say install"
+    if [ ! -f "$units/rootmas.service" ] || [ ! -f "$units/rootmas-worker@.service" ]; then fail "it is not installed; say install"; fi
     need_runtime
     find_artifact
     unpack
     keep_units
     place_units
+    place_command
     # After install --no-start this is the first start; later it is the operator's whether it starts with the machine.
     first=0
     [ -e "$root/current" ] || first=1
@@ -150,6 +168,7 @@ case "$action" in
       deploy stop
     fi
     rm -f "$units/rootmas.service" "$units/rootmas-worker@.service"
+    if is_ours; then rm -f "$bin/rootmas"; fi
     [ -n "$destdir" ] || systemctl daemon-reload
     if [ $purge = 1 ]; then
       rm -rf "$root" "$config" "$data" "$data"-worker-?

@@ -21,8 +21,12 @@ internal readonly record struct PromptBlock(int HistoryIndex, int BlockIndex, IR
 /// <summary>Builds what a model sees: the shared preamble, the agent's prompt, team facts, history, and this run's transcript as its pattern shows it.</summary>
 internal static class PromptBuilder
 {
-    /// <summary>Before an answer of an earlier turn that carries text from outside.</summary>
     private const string TakingTurns = "You speak in turn with the other members of the team. Whoever finds that the request is answered gives the whole answer and ends it with " + GroupChatPattern.DoneMark + "; until then add what is missing.";
+
+    /// <summary>With the mark it would be no JSON.</summary>
+    private const string TakingTurnsInJson = "You speak in turn with the other members of the team, and the last answer is the one that counts: give the whole answer each time, with what the others have added.";
+
+    /// <summary>Before an answer of an earlier turn that carries text from outside.</summary>
     private const string EarlierAnswer = "[Your earlier answer. It carries text from outside]\n";
 
     public static List<PromptBlock> Build(RunView view, CompiledAgent agent, CallModel call, IReadOnlyList<HistoryMessage> history, RunRequestOptions options)
@@ -36,18 +40,17 @@ internal static class PromptBuilder
 
         if (view.Kind == PatternKind.GroupChat && view.Team.Selector is null && call.Purpose == "answer")
         {
-            blocks.Add(Fixed(ChatRole.System, TakingTurns));
+            blocks.Add(Fixed(ChatRole.System, options.ResponseSchema is null ? TakingTurns : TakingTurnsInJson));
         }
 
-        if (reduction is not null)
+        if (reduction is { BlocksDropped: 0 })
         {
-            var summary = ShownText.Summary(reduction.Summary, view.ContextOf(call.Agent)); // it may have been made for a larger one
-            blocks.Add(Fixed(ChatRole.User, "[Summary of the earlier conversation, which was too long to repeat]\n" + (view.State.Tainted ? Untrusted("summary", "earlier", summary) : summary)));
+            blocks.Add(Summary(view, call, reduction, "[Summary of the earlier conversation, which was too long to repeat]"));
         }
 
         for (var i = reduction?.HistoryDropped ?? 0; i < history.Count; i++)
         {
-            blocks.Add(new(i, -1, [ToMessage(history[i])]));
+            blocks.Add(new(i, -1, [ToMessage(history[i], view.Longest)]));
         }
 
         if (view.State.Memory is { } memory)
@@ -58,6 +61,12 @@ internal static class PromptBuilder
         if (options.Attachments is { Count: > 0 } attachments)
         {
             blocks.Add(Fixed(ChatRole.User, Attached(attachments)));
+        }
+
+        blocks.Add(Fixed(ChatRole.User, view.State.Input));
+        if (reduction is { BlocksDropped: > 0 })
+        {
+            blocks.Add(Summary(view, call, reduction, "[Summary of what was said before, and of what has been done for this request so far, which was too long to repeat. Go on from there]"));
         }
 
         if (call.Purpose == "answer")
@@ -139,20 +148,29 @@ internal static class PromptBuilder
         hash.AppendData("\0"u8);
     }
 
-    private static ChatMessage ToMessage(HistoryMessage m) => m.Role switch
+    private static ChatMessage ToMessage(HistoryMessage m, int longest)
     {
-        "assistant" when m.Tainted => new(ChatRole.User, EarlierAnswer + Untrusted("answer", "earlier", m.Text)), // not as its own words: those it would go on in the same form
-        "assistant" => new(ChatRole.Assistant, m.Text),
-        "system" => new(ChatRole.User, "[Instructions from the caller; the system prompt ranks higher]\n" + m.Text),
-        "tool" => new(ChatRole.User, Untrusted("tool", "earlier", m.Text)),
-        _ => new(ChatRole.User, m.Tainted ? Untrusted("message", "earlier", m.Text) : m.Text),
-    };
+        var text = ShownText.Cut(m.Text, longest);
+        return m.Role switch
+        {
+            "assistant" when m.Tainted => new(ChatRole.User, EarlierAnswer + Untrusted("answer", "earlier", text)), // not as its own words: those it would go on in the same form
+            "assistant" => new(ChatRole.Assistant, text),
+            "system" => new(ChatRole.User, "[Instructions from the caller; the system prompt ranks higher]\n" + text),
+            "tool" => new(ChatRole.User, Untrusted("tool", "earlier", text)),
+            _ => new(ChatRole.User, m.Tainted ? Untrusted("message", "earlier", text) : text),
+        };
+    }
 
     private static PromptBlock Fixed(ChatRole role, string text) => new(-1, -1, [new(role, text)]);
 
+    private static PromptBlock Summary(RunView view, CallModel call, ContextReduced reduction, string title)
+    {
+        var summary = ShownText.Summary(reduction.Summary, view.ContextOf(call.Agent)); // it may have been made for a larger one
+        return Fixed(ChatRole.User, title + "\n" + (view.State.Tainted ? Untrusted("summary", "earlier", summary) : summary));
+    }
+
     private static void Transcript(List<PromptBlock> blocks, RunView view, CallModel call)
     {
-        blocks.Add(Fixed(ChatRole.User, view.State.Input));
         var kind = view.Kind;
         if (kind is PatternKind.Plan or PatternKind.Concurrent)
         {
@@ -219,16 +237,18 @@ internal static class PromptBuilder
         }
 
         var isChat = view.Kind == PatternKind.GroupChat;
+        var said = ShownText.Cut(answer.Text, view.Longest);
         return isChat && turn.Agent == reader
-            ? [new(ChatRole.Assistant, answer.Text)]
-            : [new(ChatRole.User, Data(isChat ? $"{turn.Agent} says" : $"Result of {turn.Agent}", answer.Text, view.State.Tainted))];
+            ? [new(ChatRole.Assistant, said)]
+            : [new(ChatRole.User, Data(isChat ? $"{turn.Agent} says" : $"Result of {turn.Agent}", said, view.State.Tainted))];
     }
 
     // An assistant message and the one result of each of its calls, always together.
     private static List<ChatMessage> Exchange(RunView view, AssistantEntry answer, string reader)
     {
         var calls = view.State.Calls;
-        var limit = ShownText.LimitOf(answer.Calls.Where(IsDelegated).Select(c => calls[c.Call].Result), view.ContextOf(reader) / 2); // the last two of these are never dropped
+        var longest = answer.Calls.Select(c => MostOf(c, calls[c.Call].Result)).DefaultIfEmpty(0).Max();
+        var limit = ShownText.LimitOf(answer.Calls.Select(c => calls[c.Call].Result), view.ContextOf(reader) / 2, Math.Min(longest, view.Longest)); // the last two of these are never dropped
         var assistant = new ChatMessage(ChatRole.Assistant, new List<AIContent>(answer.Calls.Count + 1));
         if (answer.Text.Length > 0 || answer.Calls.Count == 0)
         {
@@ -242,14 +262,16 @@ internal static class PromptBuilder
             assistant.Contents.Add(ToContent(call));
             var made = calls[call.Call];
             var result = made.Result ?? "This call has no result.";
-            result = IsDelegated(call) ? ShownText.Cut(result, limit) : result; // what tools give was cut when it came
+            result = ShownText.Cut(result, Math.Min(limit, MostOf(call, result)));
             messages.Add(new(ChatRole.Tool, [new FunctionResultContent(call.CallId, made.Tainted ? Untrusted(call.Tool, call.CallId, result) : result)]));
         }
 
         return messages;
     }
 
-    private static bool IsDelegated(ToolCall call) => call.Tool == BuiltInTools.Delegate;
+    /// <summary>Characters of a result, where everything fits: what tools give was cut when it came.</summary>
+    private static int MostOf(ToolCall call, string? result) =>
+        call.Tool == BuiltInTools.Delegate ? ShownText.Longest : Math.Max(result?.Length ?? 0, ShownText.Shortest);
 
     private static FunctionCallContent ToContent(ToolCall call)
     {
@@ -267,7 +289,6 @@ internal static class PromptBuilder
 
     private static void SideCall(List<PromptBlock> blocks, RunView view, CallModel call)
     {
-        blocks.Add(Fixed(ChatRole.User, view.State.Input));
         if (call.Purpose == "select")
         {
             var limit = ShownText.LimitOf(view.State.Turns.Select(static t => t.Said?.Text), view.ContextOf(call.Agent));

@@ -4,9 +4,9 @@ namespace RootMas.Runtime.Context;
 internal static class ShownText
 {
     /// <summary>Characters of what an agent found, as of what a tool gives.</summary>
-    private const int Longest = 20_000;
+    public const int Longest = 20_000;
 
-    private const int Shortest = 200;
+    public const int Shortest = 200;
 
     /// <summary>Characters of an end that stands for a summary.</summary>
     private const int LongestEnd = 4000;
@@ -45,10 +45,11 @@ internal static class ShownText
     }
 
     /// <summary>So many characters of each may be shown that all of them take at most half of a context: none of these results can be dropped, and there are as many as a plan has tasks.</summary>
-    public static int LimitOf(IEnumerable<string?> results, int contextTokens)
+    /// <param name="longest">More is shown of none of them.</param>
+    public static int LimitOf(IEnumerable<string?> results, int contextTokens, int longest = Longest)
     {
         var all = results.OfType<string>().ToList();
-        var limit = Longest;
+        var limit = longest;
         while (limit > Shortest && all.Sum(r => TokenEstimate.Of(Cut(r, limit))) > contextTokens / 2)
         {
             limit /= 2;

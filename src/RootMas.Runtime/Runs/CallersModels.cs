@@ -1,16 +1,49 @@
 using System.Net;
 using System.Runtime.CompilerServices;
+using System.Text;
 using Microsoft.Extensions.AI;
 using RootMas.Runtime.Agents;
+using RootMas.Runtime.Context;
 
 namespace RootMas.Runtime.Runs;
 
-/// <summary>The models of whoever uses the runtime as a library: what they throw ends the run that asked, as a failed model call of its log, and nothing else.</summary>
+/// <summary>The models of whoever uses the runtime as a library: what they throw ends the run that asked, as a failed model call of its log, and nothing else. An answer that should be JSON and is not what was asked for is asked for once more.</summary>
 /// <remarks>Not part of the engine: what a server's own pipeline throws may be an outage of its database, after which the run goes on.</remarks>
 internal sealed class CallersModels(IChatClient inner) : DelegatingChatClient(inner)
 {
     public override async IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
         IEnumerable<ChatMessage> messages, ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        var asked = messages.ToList();
+        var said = new Said(options);
+        await foreach (var update in AskAsync(asked, options, cancellationToken))
+        {
+            said.Add(update);
+            yield return update;
+        }
+
+        if (said.Error() is not { } error)
+        {
+            yield break;
+        }
+
+        // What it has cost counts with what follows.
+        yield return new ChatResponseUpdate(ChatRole.Assistant, [new SupersededContent("repair"), .. said.Usage]);
+        List<ChatMessage> again = [.. asked, new(ChatRole.Assistant, said.Text), new(ChatRole.User, StructuredAnswer.Complaint(error))];
+        said = new Said(options);
+        await foreach (var update in AskAsync(again, options, cancellationToken))
+        {
+            said.Add(update);
+            yield return update;
+        }
+
+        if (said.Error() is { } still)
+        {
+            throw new ModelException(ModelException.InvalidAnswer, $"The model was asked twice, and its answer does not follow the required JSON schema: {still}.");
+        }
+    }
+
+    private async IAsyncEnumerable<ChatResponseUpdate> AskAsync(List<ChatMessage> messages, ChatOptions? options, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         IAsyncEnumerator<ChatResponseUpdate> updates;
         try
@@ -56,4 +89,43 @@ internal sealed class CallersModels(IChatClient inner) : DelegatingChatClient(in
         TimeoutException or OperationCanceledException => "timeout",
         _ => "server_error",
     };
+
+    /// <summary>An answer to a person or a program. What patterns ask for between themselves they check, and ask for again, themselves.</summary>
+    private sealed class Said(ChatOptions? options)
+    {
+        private readonly StringBuilder _text = new();
+        private bool _calls;
+
+        public string Text => _text.ToString();
+
+        public List<AIContent> Usage { get; } = [];
+
+        public void Add(ChatResponseUpdate update)
+        {
+            foreach (var content in update.Contents)
+            {
+                switch (content)
+                {
+                    case SupersededContent:
+                        _text.Clear();
+                        break;
+                    case TextContent text:
+                        _text.Append(text.Text);
+                        break;
+                    case FunctionCallContent:
+                        _calls = true;
+                        break;
+                    case UsageContent:
+                        Usage.Add(content);
+                        break;
+                }
+            }
+        }
+
+        /// <summary>Null: nothing is wrong with it, or it has another fault than its form.</summary>
+        public string? Error() =>
+            !_calls && options?.ResponseFormat is ChatResponseFormatJson format && ModelCall.From(options) is { Purpose: "answer" } && !string.IsNullOrWhiteSpace(Text)
+                ? StructuredAnswer.Error(Text, format.Schema)
+                : null;
+    }
 }

@@ -59,14 +59,31 @@ internal static class Guards
             return null;
         }
 
-        var verdict = LoopGuard.Inspect(state.FinishedCalls, state.Handoffs, state.HintedGuards, state.LastBatch);
+        var verdict = LoopGuard.Inspect(state.FinishedCalls, state.Handoffs, Hinted(state), state.LastBatch);
         return verdict.Action switch
         {
-            LoopAction.Hint => new([new GuardHinted(verdict.Guard, verdict.Reason)]),
+            LoopAction.Hint => new([new GuardHinted(verdict.Guard, verdict.Reason) { Agent = verdict.Guard == LoopGuard.PingPong ? null : state.FinishedCalls[^1].Agent }]),
             LoopAction.Stop when state is { Limit: { } limit, FinishedCalls: [.., { OverLimit: true }] } => new([AtLimit(limit)]),
             LoopAction.Stop => new([Stop(verdict.Guard, verdict.Reason)]),
             _ => null,
         };
+    }
+
+    /// <summary>A hint about calls is for the agent that made them; that about handoffs is for all between whom they go.</summary>
+    private static HashSet<string> Hinted(RunState state)
+    {
+        var hinted = new HashSet<string>(StringComparer.Ordinal);
+        if (state.FinishedCalls is [.., var last])
+        {
+            hinted.UnionWith(state.Hints.Where(h => h.Agent == last.Agent && h.Part == last.Part).Select(static h => h.Guard));
+        }
+
+        if (state.HintedGuards.Contains(LoopGuard.PingPong))
+        {
+            hinted.Add(LoopGuard.PingPong);
+        }
+
+        return hinted;
     }
 
     /// <summary>The model ran in circles because it did not accept a limit: that limit is what stopped it.</summary>

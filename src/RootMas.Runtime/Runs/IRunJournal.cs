@@ -309,6 +309,9 @@ public sealed record CancelRequested(string Reason, string? By, bool KeepText = 
 {
     /// <summary>See <see cref="RunAppend.Abandoned"/>.</summary>
     public static CancelRequested Abandoned { get; } = new("The task was given to somebody else, begun again or dropped.", By: null, KeepText: false);
+
+    /// <summary>Of the runtime as a library: whoever reads a run has stopped reading.</summary>
+    internal static CancelRequested CallerLeft { get; } = new("The caller left.", By: null);
 }
 
 /// <param name="Outcome">done, repeat or cancel.</param>

@@ -33,6 +33,9 @@ public sealed class InMemoryEngine : IRunSink, IToolCatalog
     private readonly ConcurrentDictionary<string, Channel<RunUpdate>> _readers = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, TeamSnapshot> _teams = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, RunInput> _inputs = new(StringComparer.Ordinal);
+
+    /// <summary>Runs that are worked on and that nobody reads any more: one of them may not be in the journal yet.</summary>
+    private readonly ConcurrentDictionary<string, bool> _left = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Tool> _tools;
     private readonly RunEngine _engine;
     private readonly TimeProvider _clock;
@@ -44,6 +47,7 @@ public sealed class InMemoryEngine : IRunSink, IToolCatalog
         _engine = new(new CallersModels(models), this, Journal, this, options ?? new(), _clock);
         Journal.Clock = _clock;
         Journal.Appended = Appended;
+        Journal.HasLeft = _left.ContainsKey;
         Journal.Ready = id => _ = AdvanceAsync(id);
         Journal.Poked = id =>
         {
@@ -94,7 +98,12 @@ public sealed class InMemoryEngine : IRunSink, IToolCatalog
         {
             _readers.TryRemove(id, out _);
             _inputs.TryRemove(id, out _);
-            Journal.Tell(id, "cancel", new CancelRequested("The caller left.", null));
+            _left[id] = true;
+            Journal.Tell(id, "cancel", CancelRequested.CallerLeft);
+            if (!_active.ContainsKey(id))
+            {
+                _left.TryRemove(id, out _);
+            }
         }
     }
 
@@ -167,6 +176,7 @@ public sealed class InMemoryEngine : IRunSink, IToolCatalog
         finally
         {
             _active.TryRemove(id, out _);
+            _left.TryRemove(id, out _);
         }
 
         await WakeAsync(id, execution.Attempt);

@@ -13,6 +13,9 @@ public sealed class InMemoryRunJournal : IRunJournal
     /// <summary>A running run has a new inbox row.</summary>
     internal Action<string> Poked { get; set; } = static _ => { };
 
+    /// <summary>Nobody waits any more for a run that is just being made.</summary>
+    internal Func<string, bool> HasLeft { get; set; } = static _ => false;
+
     internal TimeProvider Clock { get; set; } = TimeProvider.System;
 
     /// <summary>Events were appended to this run; called in order, before anybody is woken.</summary>
@@ -38,7 +41,7 @@ public sealed class InMemoryRunJournal : IRunJournal
         {
             if (append.Create is { } create)
             {
-                _runs.Add(create.RunId, new(create) { Attempt = append.Attempt, Status = RunStatus.Running });
+                Create(create, append.Attempt, told);
             }
 
             var run = _runs[append.RunId];
@@ -98,7 +101,7 @@ public sealed class InMemoryRunJournal : IRunJournal
         }
     }
 
-    /// <summary>Puts something into a run's inbox; false: the run is final, or the key is there already.</summary>
+    /// <summary>Puts something into a run's inbox; false: the run is final or not there, or the key is there already.</summary>
     public bool Tell(string runId, string key, InboxPayload payload)
     {
         lock (_gate)
@@ -229,10 +232,18 @@ public sealed class InMemoryRunJournal : IRunJournal
         told.Add(parent);
     }
 
+    private void Create(NewRun run, int attempt, List<string> told)
+    {
+        _runs.Add(run.RunId, new(run) { Attempt = attempt, Status = RunStatus.Running });
+        if (HasLeft(run.RunId) && Insert(run.RunId, "cancel", CancelRequested.CallerLeft))
+        {
+            told.Add(run.RunId);
+        }
+    }
+
     private bool Insert(string runId, string key, InboxPayload payload)
     {
-        var run = _runs[runId];
-        if (run.Status.IsFinal() || run.Inbox.Exists(i => i.Key == key))
+        if (!_runs.TryGetValue(runId, out var run) || run.Status.IsFinal() || run.Inbox.Exists(i => i.Key == key))
         {
             return false;
         }

@@ -23,6 +23,10 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
 {
     private const double LongestForBudget = 8;
 
+    /// <summary>Seconds; timers take no more than 49 days.</summary>
+    private const double LongestWait = 30 * 86_400;
+    private static readonly TimeSpan AfterTheLimit = TimeSpan.FromMilliseconds(50);
+
     /// <summary>Far more than any tool takes. Arguments stand in events, and these in pages: the whole must stay within what JSON is read and written with.</summary>
     private const int MaxArgumentLevels = 24;
 
@@ -63,7 +67,8 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
         }
 
         _started = run.Parts.Clock.GetTimestamp();
-        using var cancel = CancellationTokenSource.CreateLinkedTokenSource(run.StepToken);
+        using var wall = new CancellationTokenSource(WallTimeLeft(), run.Parts.Clock);
+        using var cancel = CancellationTokenSource.CreateLinkedTokenSource(run.StepToken, wall.Token);
         if (overlap)
         {
             _ = CancelIfRefusedAsync(writing, cancel);
@@ -105,6 +110,9 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
         Complete();
         return ExchangeOutcome.Completed;
     }
+
+    /// <summary>A model that never ends must not take longer than the run may: the guard says the rest. A little more than that, so that the limit is over by then.</summary>
+    private TimeSpan WallTimeLeft() => TimeSpan.FromSeconds(Math.Clamp(run.Limits.MaxWallSeconds - run.Active.TotalSeconds, 0, LongestWait)) + AfterTheLimit;
 
     private void Request() => run.Emit(
         new ModelRequested(modelCall.MessageId!, modelCall.Tier, modelCall.PromptVersion, requestHash, call.Purpose, call.Turn, modelCall.Model),
@@ -317,12 +325,23 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
     {
         if (function.AdditionalProperties?.TryGetValue("rootmas.raw_arguments", out var raw) == true && raw is string text)
         {
-            return JsonSerializer.SerializeToElement(text, AIJsonUtilities.DefaultOptions);
+            return AsText(text);
         }
 
-        var arguments = JsonSerializer.SerializeToElement(function.Arguments ?? new Dictionary<string, object?>(StringComparer.Ordinal), AIJsonUtilities.DefaultOptions);
-        return IsDeeper(arguments, MaxArgumentLevels) ? JsonSerializer.SerializeToElement(arguments.GetRawText(), AIJsonUtilities.DefaultOptions) : arguments;
+        var given = function.Arguments ?? new Dictionary<string, object?>(StringComparer.Ordinal);
+        try
+        {
+            var arguments = JsonSerializer.SerializeToElement(given, AIJsonUtilities.DefaultOptions);
+            return IsDeeper(arguments, MaxArgumentLevels) ? AsText(arguments.GetRawText()) : arguments;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            // Half a surrogate pair, as a rule. The model is told that these are no arguments.
+            return AsText(string.Join(", ", given.Select(static a => $"{a.Key}: {(a.Value is JsonElement value ? value.GetRawText() : a.Value)}")));
+        }
     }
+
+    private static JsonElement AsText(string arguments) => JsonSerializer.SerializeToElement(arguments, AIJsonUtilities.DefaultOptions);
 
     private static bool IsDeeper(JsonElement value, int levels) => value.ValueKind switch
     {

@@ -18,9 +18,15 @@ internal static class ModelStep
         var mayMove = isAnswer && !options.Simple;
         var agent = CompiledAgent.Get(run.Execution.Snapshot, call.Agent, mayMove && run.Run.Depth < run.Limits.MaxDepth, mayMove);
         var blocks = PromptBuilder.Build(run.View, agent, call, run.Execution.History, options);
-        if (HistoryReducer.Plan(blocks, RoomFor(run, call.Agent), run.Parts.Options.AnswerReserve, Beside(run, agent, call)) is { } reduction)
+        var (room, reserve, beside) = (RoomFor(run, call.Agent), run.Parts.Options.AnswerReserve, Beside(run, agent, call));
+        if (HistoryReducer.Plan(blocks, room, reserve, beside) is { } reduction)
         {
             return await ReduceAsync(run, agent, reduction);
+        }
+
+        for (var longest = ShownText.Longest; longest >= ShownText.Shortest && HistoryReducer.IsOver(blocks, room, reserve, beside); longest /= 2)
+        {
+            blocks = PromptBuilder.Build(run.View with { Longest = longest }, agent, call, run.Execution.History, options);
         }
 
         var messages = PromptBuilder.Flatten(blocks);
@@ -146,7 +152,10 @@ internal static class ModelStep
     }
 
     /// <summary>Whether the caller wants an answer that a program reads.</summary>
-    internal static bool OwesJson(RunAttempt run) => run.Run.Options.ResponseSchema is not null && IsForCaller(run);
+    internal static bool IsJsonWanted(NewRun run) => run is { ParentRunId: null, Options.ResponseSchema: not null };
+
+    /// <summary>Whether whoever answers now owes it.</summary>
+    internal static bool OwesJson(RunAttempt run) => IsJsonWanted(run.Run) && IsForCaller(run);
 
     /// <summary>The caller's wishes are for the agent that answers: not for parts of the tree, nor for members of a sequence on whose text the next one works. In a group chat whoever speaks may be it.</summary>
     private static bool IsForCaller(RunAttempt run) =>

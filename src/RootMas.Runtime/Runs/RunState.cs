@@ -199,6 +199,9 @@ public sealed partial class RunState
     /// <summary>Guards that have given their hint in this run.</summary>
     public HashSet<string> HintedGuards { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>The same by whom they gave it to, in which part of the work: see <see cref="FinishedCall.Part"/>.</summary>
+    public HashSet<(string Guard, string Agent, int Part)> Hints { get; } = [];
+
     /// <summary>Finished calls and handoffs when the last hint was given: the model gets a chance before the guard looks again.</summary>
     public int HintedAt { get; private set; }
 

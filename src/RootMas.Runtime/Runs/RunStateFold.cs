@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using RootMas.Runtime.Agents;
 using RootMas.Runtime.Context;
+using RootMas.Runtime.Teams;
 using RootMas.Runtime.Tools;
 
 namespace RootMas.Runtime.Runs;
@@ -283,6 +284,7 @@ public sealed partial class RunState
     {
         LastHint = e.Hint;
         HintedGuards.Add(e.Guard);
+        Hints.Add((e.Guard, e.Agent ?? "", TeamPattern.PartsOf(this)));
         Limit = e.Guard is "depth" or "children" ? e : Limit;
         HintedAt = FinishedCalls.Count + Handoffs.Count;
 
@@ -322,7 +324,7 @@ public sealed partial class RunState
         call.Tainted = tainted;
         Tainted |= tainted;
         OpenCalls.Remove(number);
-        FinishedCalls.Add(new(call.Call.Tool, CanonicalJson.Fingerprint(call.Call.Arguments), Hash(Encoding.UTF8.GetBytes(result)), failed, overLimit));
+        FinishedCalls.Add(new(call.Call.Tool, CanonicalJson.Fingerprint(call.Call.Arguments), Hash(Encoding.UTF8.GetBytes(result)), failed, overLimit, call.Agent, TeamPattern.PartsOf(this)));
     }
 
     private static string Hash(ReadOnlySpan<byte> data) => Convert.ToHexStringLower(SHA256.HashData(data).AsSpan(0, 8));

@@ -10,6 +10,9 @@ internal sealed record CallOutcome(PreparedCall Call, RunEvent? Event, string? D
 /// <summary>Makes the calls of a batch, a bounded number at once, and emits results as they come.</summary>
 internal sealed class ToolBatch(RunAttempt run, IReadOnlyList<PreparedCall> calls)
 {
+    /// <summary>For a tool that was told to stop. People who cancel are promised a second.</summary>
+    private static readonly TimeSpan ToStop = TimeSpan.FromMilliseconds(300);
+
     /// <summary>False: a call was held back, because another worker may soon take the run over. What others found is written.</summary>
     public async Task<bool> RunAsync()
     {
@@ -80,10 +83,12 @@ internal sealed class ToolBatch(RunAttempt run, IReadOnlyList<PreparedCall> call
         using var timeout = new CancellationTokenSource(call.Tool.Timeout, run.Parts.Clock);
         var stop = call.Effect == ToolEffect.Unsafe ? run.HardToken : run.StepToken;
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(stop, timeout.Token);
+        var isOver = false;
         CallOutcome outcome;
         try
         {
-            var result = await call.Tool.InvokeAsync(ContextFor(call), call.State.Call.Arguments, linked.Token);
+            var made = call.Tool.InvokeAsync(ContextFor(call, text => Progress(call, text, Volatile.Read(ref isOver))), call.State.Call.Arguments, linked.Token);
+            var result = await HeardAsync(made, linked.Token);
             outcome = new(call, Completed(call, result, Elapsed(started)), null);
         }
         catch (ToolException e)
@@ -107,8 +112,46 @@ internal sealed class ToolBatch(RunAttempt run, IReadOnlyList<PreparedCall> call
             outcome = call.Effect == ToolEffect.Unsafe ? InDoubt(call, text, Elapsed(started)) : Failed(call, "error", text, Elapsed(started));
         }
 
+        Volatile.Write(ref isOver, true);
         RunTelemetry.ToolDone(activity, call, outcome, Elapsed(started));
         return outcome;
+    }
+
+    /// <summary>A tool that goes on when it is told to stop is not waited for: after a moment, in which it may say how far it came, nobody asks what becomes of it.</summary>
+    private static async ValueTask<ToolResult> HeardAsync(ValueTask<ToolResult> call, CancellationToken stop)
+    {
+        if (call.IsCompleted)
+        {
+            return await call;
+        }
+
+        var made = call.AsTask();
+        try
+        {
+            return await made.WaitAsync(stop);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            await Task.WhenAny(made, Task.Delay(ToStop, TimeProvider.System, CancellationToken.None));
+            if (made.IsCompleted)
+            {
+                return await made;
+            }
+
+            _ = LeftAloneAsync(made);
+            throw;
+        }
+    }
+
+    private static async Task LeftAloneAsync(Task made) => await made.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+    /// <summary>Of a call that is over nothing is shown any more: the run may have ended.</summary>
+    private void Progress(PreparedCall call, string text, bool isOver)
+    {
+        if (!isOver)
+        {
+            run.Progress(call.Number, call.State.Agent, text);
+        }
     }
 
     private static CallOutcome InDoubt(PreparedCall call, string text, double ms) => call.Effect == ToolEffect.Unsafe
@@ -125,7 +168,7 @@ internal sealed class ToolBatch(RunAttempt run, IReadOnlyList<PreparedCall> call
         return new(call.Number, call.Tool.Name, ShownText.Cut(result.Text, limit), call.Tool.Taints || result.Tainted, ms, isCut, result.Urls, result.Citations) { Facts = result.Facts };
     }
 
-    private ToolContext ContextFor(PreparedCall call) => new()
+    private ToolContext ContextFor(PreparedCall call, Action<string> progress) => new()
     {
         RunId = run.Run.RunId,
         RootRunId = run.Run.RootRunId,
@@ -137,7 +180,7 @@ internal sealed class ToolBatch(RunAttempt run, IReadOnlyList<PreparedCall> call
         IdempotencyKey = call.IdempotencyKey,
         MayAsync = async (permission, token) => (await run.Parts.Options.Rights.PermissionsAsync(run.Run, token))(permission),
         Clock = run.Parts.Clock,
-        Progress = text => run.Progress(call.Number, call.State.Agent, text),
+        Progress = progress,
     };
 
     private double Elapsed(long started) => Math.Round(run.Parts.Clock.GetElapsedTime(started).TotalMilliseconds, 3);

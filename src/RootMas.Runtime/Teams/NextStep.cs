@@ -36,6 +36,12 @@ public sealed record RunView(RunState State, TeamSnapshot Snapshot, string Entry
     /// <summary>Tokens that an agent's model can read at once: what others found is shown to it as far as it fits.</summary>
     public Func<string, int> ContextOf { get; init; } = static _ => 128_000;
 
+    /// <summary>Characters that are shown of each text that could be dropped from a prompt and was not: less than all where the newest ones alone are more than a model can read.</summary>
+    public int Longest { get; init; } = int.MaxValue;
+
+    /// <summary>The caller wants an answer that a program reads, so somebody has to write it as such.</summary>
+    public bool OwesJson { get; init; }
+
     /// <summary>The pattern this run began with.</summary>
     public PatternKind Kind { get; } = Enum.Parse<PatternKind>(State.Pattern);
 }

@@ -179,11 +179,14 @@ public static class PlanLedger
         return Decided(plan, tasks, reasons.Count > 0 ? string.Join("; ", reasons) : "no decision");
     }
 
-    // What the coordinator said nothing about, stays as it is and is not asked again.
+    // What the coordinator said nothing about, stays as it is and is not asked again. What it has begun again stays stuck if what that waits for will never be done: nothing begins, and nobody would count the tries.
     private static PlanUpdated Decided(PlanState plan, List<PlanTask> tasks, string reason)
     {
         var stuck = Stuck(plan).Select(t => t.Id).ToHashSet(StringComparer.Ordinal);
-        return new(reason, [.. tasks.Select((t, i) => ReferenceEquals(t, plan.Tasks[i]) && stuck.Contains(t.Id) ? t with { Settled = true } : t)], plan.Replans);
+        List<PlanTask> decided = [.. tasks.Select((t, i) => ReferenceEquals(t, plan.Tasks[i]) && stuck.Contains(t.Id) ? t with { Settled = true } : t)];
+        var vain = Stuck(new PlanState(plan.Goal, decided)).Select(t => t.Id).Where(stuck.Contains).ToHashSet(StringComparer.Ordinal);
+        var dropped = string.Concat(vain.Select(id => $"; {id}: dropped, because what it waits for will never be done"));
+        return new(reason + dropped, [.. decided.Select(t => vain.Contains(t.Id) ? t with { Status = "dropped", Settled = true } : t)], plan.Replans);
     }
 
     private static PlanTask Decide(PlanTask task, string action, string? agent, string reason) => action switch

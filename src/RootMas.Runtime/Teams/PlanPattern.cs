@@ -52,7 +52,8 @@ public sealed class PlanPattern : TeamPattern
 
     private static NextStep Answer(RunView view, PlanState plan)
     {
-        if (!view.IsChild && view.Team.Writer is { } writer)
+        // The planner's summary is a text. Where a program reads the answer and nobody else writes it, the planner is asked for it in that form.
+        if (!view.IsChild && (view.Team.Writer ?? (view.OwesJson ? view.Entry : null)) is { } writer)
         {
             return ContinueTurn(view.State) ?? (view.State.CurrentTurn is { } turn ? FinishWith(turn) : new CallModel(writer, 1));
         }

@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using RootMas.Runtime.Context;
 
 namespace RootMas.Runtime.Tools;
 
@@ -63,7 +63,7 @@ public sealed class CompiledSchema
             return ["there is no value"];
         }
 
-        if (MayHaveLoneSurrogates(value) && !IsValidUnicode(value))
+        if (!JsonText.IsUnicode(value))
         {
             return ["contains an escape (\\ud800 to \\udfff) that is no valid Unicode text"];
         }
@@ -81,31 +81,6 @@ public sealed class CompiledSchema
         catch (SchemaTooCostlyException)
         {
             return [.. validation.Errors, "could not be checked: the schema asks for too many comparisons, or leads too deep"];
-        }
-    }
-
-    private static bool MayHaveLoneSurrogates(JsonElement value)
-    {
-        var raw = JsonMarshal.GetRawUtf8Value(value);
-        return raw.IndexOf("\\ud"u8) >= 0 || raw.IndexOf("\\uD"u8) >= 0;
-    }
-
-    // Text with half a surrogate pair parses, but every later read of it throws.
-    private static bool IsValidUnicode(JsonElement value)
-    {
-        try
-        {
-            return value.ValueKind switch
-            {
-                JsonValueKind.String => value.GetString() is not null,
-                JsonValueKind.Array => value.EnumerateArray().All(IsValidUnicode),
-                JsonValueKind.Object => value.EnumerateObject().All(static p => p.Name is not null && IsValidUnicode(p.Value)),
-                _ => true,
-            };
-        }
-        catch (InvalidOperationException)
-        {
-            return false;
         }
     }
 }

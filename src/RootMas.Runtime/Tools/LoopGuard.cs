@@ -4,7 +4,13 @@ namespace RootMas.Runtime.Tools;
 /// <param name="ArgumentsHash"><see cref="CanonicalJson.Fingerprint"/> of the arguments.</param>
 /// <param name="ResultHash">Any hash of the result's text.</param>
 /// <param name="OverLimit">Refused because a limit of the run's tree was reached.</param>
-public readonly record struct FinishedCall(string Tool, string ArgumentsHash, string ResultHash, bool Failed, bool OverLimit = false);
+/// <param name="Agent">Who asked for it.</param>
+/// <param name="Part">Which part of the team's work it belongs to: members of a team do not see each other's calls, nor those of their own earlier parts. Whoever takes over by handoff goes on with the part.</param>
+public readonly record struct FinishedCall(string Tool, string ArgumentsHash, string ResultHash, bool Failed, bool OverLimit = false, string Agent = "", int Part = 0)
+{
+    /// <summary>Both are of one agent, which sees the one when it asks for the other.</summary>
+    public bool IsBeside(FinishedCall other) => Part == other.Part && string.Equals(Agent, other.Agent, StringComparison.Ordinal);
+}
 
 public enum LoopAction
 {
@@ -23,7 +29,7 @@ public readonly record struct LoopVerdict(LoopAction Action, string Guard, strin
     public static readonly LoopVerdict None = new(LoopAction.None, "", "");
 }
 
-/// <summary>Where a loop begins to be one. Each guard hints once in a run before it may stop it.</summary>
+/// <summary>Where a loop begins to be one. Each guard hints once before it may stop the run.</summary>
 public sealed record LoopThresholds
 {
     public static readonly LoopThresholds Default = new();
@@ -63,7 +69,7 @@ public static class LoopGuard
 
     /// <param name="calls">The run's finished calls, oldest first.</param>
     /// <param name="handoffs">The run's handoffs, oldest first.</param>
-    /// <param name="hinted">Guards that already gave their hint in this run.</param>
+    /// <param name="hinted">Guards that already gave their hint to whoever made the last call.</param>
     /// <param name="freshCalls">How many calls at the end are new since the last inspection (the size of the batch): only these can close a loop.</param>
     public static LoopVerdict Inspect(IReadOnlyList<FinishedCall> calls, IReadOnlyList<(string From, string To)> handoffs, IReadOnlySet<string> hinted,
         int freshCalls = 1, LoopThresholds? thresholds = null)
@@ -119,12 +125,7 @@ public static class LoopGuard
 
     private static LoopVerdict Failing(IReadOnlyList<FinishedCall> calls, LoopThresholds limits, bool hinted)
     {
-        var length = 0;
-        while (length < calls.Count && calls[calls.Count - 1 - length].Failed)
-        {
-            length++;
-        }
-
+        var length = calls.Reverse().Where(c => c.IsBeside(calls[^1])).TakeWhile(static c => c.Failed).Count();
         return Decide(FailingCalls, length, limits.FailingHint, limits.FailingStop, hinted,
             $"The last {length} tool calls failed. Read their errors and change the approach, or answer without these tools and say what could not be done.",
             $"Stopped because {length} tool calls in a row failed, also after a hint. The errors are in the run's log; check that the services these tools need are reachable, then try again.");

@@ -53,7 +53,7 @@ internal static class AgentsApi
         }
 
         var current = catalog.Current;
-        var (items, next) = PageOf(current.Agents, page, a => a.Agent.Name);
+        var (items, next) = Paging.PageOf(current.Agents, page, a => a.Agent.Name);
         return TypedResults.Ok(new AgentList
         {
             Items = [.. items.Select(a => View(current, a, withPrompt: false))],
@@ -189,14 +189,6 @@ internal static class AgentsApi
         var agent = current.FindAgent(name) ?? throw new InvalidOperationException($"The agent '{name}' was put in force and is not there.");
         context.Response.SetETag(agent.ETag);
         return View(current, agent, withPrompt: true);
-    }
-
-    internal static (IReadOnlyList<T> Items, string? NextCursor) PageOf<T>(IReadOnlyList<T> all, PageRequest page, Func<T, string> nameOf)
-    {
-        // After a name that is gone meanwhile the list begins anew rather than ending early.
-        var from = page.After is [var after] ? all.TakeWhile(a => nameOf(a) != after).Count() + 1 : 0;
-        var items = all.Skip(from > all.Count ? 0 : from).Take(page.Limit).ToList();
-        return (items, items.Count > 0 && nameOf(items[^1]) != nameOf(all[^1]) ? Paging.CursorOf(nameOf(items[^1])) : null);
     }
 
     internal static CatalogProblemView ProblemView(CatalogProblem problem) =>

@@ -41,7 +41,7 @@ internal static class TeamsApi
         }
 
         var current = catalog.Current;
-        var (items, next) = AgentsApi.PageOf(current.Teams, page, t => t.Team.Name);
+        var (items, next) = Paging.PageOf(current.Teams, page, t => t.Team.Name);
         return TypedResults.Ok(new TeamList { Items = [.. items.Select(t => View(current, t))], NextCursor = next, Default = current.DefaultTeam });
     }
 

@@ -8,8 +8,10 @@ namespace RootMas.Server.Backups;
 internal sealed class BackupMaker(BackupSetup setup)
 {
     /// <exception cref="BackupException">It could not be made; nothing of it is left.</exception>
+    /// <exception cref="StartupRefusedException">A restore was interrupted: what is there is neither the old nor the new.</exception>
     public async Task<BackupRecord> MakeAsync(string reason, CancellationToken cancellationToken)
     {
+        HalfRestored.Refuse(setup.Data);
         var now = setup.Time.GetUtcNow();
         var id = BackupNames.NewId(now);
         now = now.AddTicks(-(now.Ticks % TimeSpan.TicksPerSecond));

@@ -242,6 +242,7 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
         if (keys.Count == 0 && manifest.Keys.Names.Count > 0)
         {
             notes.Add("The keys of the server did not come with the backup; those in the data directory are used, and what is not there is made anew. " + manifest.Keys.Note);
+            notes.Add("Where the start is refused because a key is lost for good, start once with ROOTMAS__Keys__Replace=\"master;pepper;refresh;audit.key;secrets.key;idempotency\" and ROOTMAS__Audit__AcceptNewKey=true: secrets that were entered are removed then, passwords have to be set anew, and older rows of the audit log can no longer be verified.");
         }
 
         return new RestoreResult(manifest.Id, aside, notes);

@@ -33,6 +33,11 @@ internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms pro
         // No migration begins until the copy is made, and none is half-way: it would wait for what this transaction has read, and pg_dump for it, in a circle that the server cannot see. Ends with the connection.
         await DatabaseReading.ExecuteAsync(connection, null, $"SELECT pg_advisory_lock_shared({HalfRestored.MigrationLock.ToString(CultureInfo.InvariantCulture)})", cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
+        if (await DatabaseReading.ScalarAsync(connection, transaction, $"SELECT to_regclass('{HalfRestored.Table}') IS NOT NULL", cancellationToken) is true)
+        {
+            throw HalfRestored.Refusal();
+        }
+
         var snapshot = (string)(await DatabaseReading.ScalarAsync(connection, transaction, "SELECT pg_export_snapshot()", cancellationToken))!;
         var schema = await SchemaAsync(connection, transaction, cancellationToken);
         var program = await programs.FindAsync("pg_dump", connection.PostgreSqlVersion.Major, cancellationToken);

@@ -7,6 +7,7 @@ using RootMas.Server.Knowledge.Documents;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Models;
 using RootMas.Server.Platform.Http;
+using RootMas.Server.Platform.Idempotency;
 using RootMas.Server.Runs;
 
 namespace RootMas.Server.Chat;
@@ -54,11 +55,23 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
         return await AcceptOnceAsync(caller, message with { Options = message.Options with { Attachments = found.Documents }, BringsForeignText = found.Tainted }, cancellationToken);
     }
 
-    private Task<Sent> AcceptOnceAsync(Caller caller, SendMessage message, CancellationToken cancellationToken)
+    private Task<Sent> AcceptOnceAsync(Caller caller, SendMessage message, CancellationToken cancellationToken) =>
+        message.Key is { } key ? AcceptOnceAsync(caller, message, key, cancellationToken) : AcceptAsync(caller, message, claim: null, cancellationToken);
+
+    private async Task<Sent> AcceptOnceAsync(Caller caller, SendMessage message, IdempotencyRequest key, CancellationToken cancellationToken)
     {
-        return message.Key is { } key
-            ? keys.OnceAsync(key, claim => AcceptAsync(caller, message, claim, CancellationToken.None), cancellationToken)
-            : AcceptAsync(caller, message, claim: null, cancellationToken);
+        var sent = await keys.OnceAsync(key, claim => AcceptAsync(caller, message, claim, CancellationToken.None), cancellationToken);
+        return sent.Accepted is { Repeated: true } known ? await AsItIsAsync(caller, known, cancellationToken) : sent;
+    }
+
+    private async Task<Sent> AsItIsAsync(Caller caller, AcceptedMessage known, CancellationToken cancellationToken)
+    {
+        if (await FindAsync(caller, known.RunId, cancellationToken) is not { } run)
+        {
+            return ChatProblems.NoRun();
+        }
+
+        return known with { Status = run.Status };
     }
 
     public CancellationToken Stopping => runs.Stopping;

@@ -104,7 +104,7 @@ public readonly record struct Sent(AcceptedMessage? Accepted, Problem? Refusal)
     public static implicit operator Sent(Problem refusal) => new(null, refusal);
 }
 
-/// <param name="Status">Of the run at the moment of acceptance.</param>
+/// <param name="Status">Of the run at the moment of acceptance; of a repeat, as it is now.</param>
 /// <param name="Answered">The message answered a question of a run that was already there.</param>
 /// <param name="Repeated">The idempotency key was known: this is the run it made then.</param>
 /// <param name="Watch">A place at the run's stream since before it began, if one was asked for and the run is new. Belongs to whoever gets it.</param>

@@ -53,6 +53,7 @@ public sealed class MessageKeys(IDatabase database, IdempotencyStore store)
         }
     }
 
+    /// <summary>What the key stands for, without the state that its run has by now: whoever asked looks it up.</summary>
     private async Task<Sent?> FindAsync(IdempotencyRequest key, CancellationToken cancellationToken) =>
         await database.ReadAsync(session => store.FindAsync(session, key), cancellationToken) switch
         {

@@ -108,16 +108,19 @@ internal static class DataCommand
         await using var postgres = new PostgresSide(options, outbound, TimeProvider.System, NullLoggerFactory.Instance);
         var (source, target) = from == "sqlite" ? ((ICopySide)sqlite, (ICopySide)postgres) : (postgres, sqlite);
         terminal.Note($"Copying {source.Place} to {target.Place} …");
-        var keys = to == "sqlite" ? await KeysAsync(() => CarriedKeys.ReadAsync(options, MasterKeys.Read(tree.Variables), data, outbound, cancellationToken)) : new Dictionary<string, byte[]>(StringComparer.Ordinal);
+        if (to == "sqlite")
+        {
+            sqlite.Keys = await KeysAsync(() => CarriedKeys.ReadAsync(options, MasterKeys.Read(tree.Variables), data, outbound, cancellationToken));
+        }
+
         var tables = await RunAsync(source, target, terminal, cancellationToken);
-        CarriedKeys.Write(keys, data);
-        if (keys.ContainsKey(SecretBox.FileName) && tree.Variables.Get(MasterKeys.Variable) is { Length: > 0 })
+        if (sqlite.Keys.ContainsKey(SecretBox.FileName) && tree.Variables.Get(MasterKeys.Variable) is { Length: > 0 })
         {
             terminal.Note($"Its secrets are sealed with keys/{SecretBox.FileName}: start the server without {MasterKeys.Variable}, which the embedded database would use in its place.");
         }
 
         Show(terminal, json, (from, to), tables);
-        terminal.Note($"{tables.Sum(static t => t.Rows)} rows in {tables.Count} tables arrived as they left. Set Database:Kind to {to}, keep the data directory for its keys, and start the server.");
+        terminal.Note($"{tables.Sum(static t => t.Rows)} rows in {tables.Count} tables arrived as they left. Set Database:Kind to {to}, keep the data directory for its keys, and start the server. It has no backup yet: the next one is made at the usual time, or now by 'rootmas backup create'.");
         return ExitCodes.Ok;
     }
 

@@ -9,6 +9,7 @@ using RootMas.Server.Identity.Tokens;
 using RootMas.Server.Identity.Users;
 using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
 using RootMas.Server.Platform.Redis;
@@ -104,6 +105,11 @@ public static class IdentitySlice
         builder.Services.AddSingleton<IdentityKeys>();
         builder.Services.AddSingleton<SigningKeyStore>();
         builder.Services.AddSingleton<SigningKeys>();
+        if (builder.Settings().Take<DatabaseOptions>("Database").Kind == DatabaseKind.Postgres)
+        {
+            builder.Services.AddSingleton<IHealthProbe, SigningKeysProbe>();
+        }
+
         builder.Services.AddSingleton<AccessTokens>();
         builder.Services.AddSingleton<RefreshTokens>();
         builder.Services.AddSingleton<SessionStore>();
@@ -155,11 +161,11 @@ public static class IdentitySlice
     private static void AddSecrets(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        var master = MasterKeys.Read(builder.Settings().Variables).Current;
+        var masters = MasterKeys.Read(builder.Settings().Variables);
         var isEmbedded = builder.Settings().Take<DatabaseOptions>("Database").Kind == DatabaseKind.Sqlite;
 
         // With the embedded database the master key seals secrets itself; so it did on PostgreSQL before keys were shared there.
-        services.AddSingleton(new SharedKey(SecretBox.FileName, MasterKeys.Variable, isEmbedded ? master : null) { Earlier = master, MadeWith = "select encode(substring(sealed from 2 for 6), 'hex') from secrets limit 1" });
+        services.AddSingleton(new SharedKey(SecretBox.FileName, MasterKeys.Variable, isEmbedded ? masters.Current : null) { Earlier = masters.All, MadeWith = "select encode(substring(sealed from 2 for 6), 'hex') from secrets limit 1" });
         services.AddSingleton(static p => new SecretBox(() => p.GetRequiredService<KeyRing>().Get(SecretBox.FileName)));
         services.AddSingleton<SecretStore>();
         services.AddSingleton<SecretVault>();

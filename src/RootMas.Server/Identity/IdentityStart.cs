@@ -13,13 +13,13 @@ public sealed record GivenAdmin(string Username, string Password)
     public const string UsernameVariable = "ROOTMAS_ADMIN_USERNAME";
     public const string PasswordVariable = "ROOTMAS_ADMIN_PASSWORD";
 
-    /// <summary>Null: none is given, or not well (then the problems say so).</summary>
+    /// <summary>Null: none is given, or not well (then the problems say so). A name alone gives nobody: it is what is left when the password is removed after the first login.</summary>
     public static GivenAdmin? Read(Variables variables, ICollection<string> problems)
     {
         ArgumentNullException.ThrowIfNull(variables);
         ArgumentNullException.ThrowIfNull(problems);
         var (username, password) = (variables.Get(UsernameVariable), variables.Get(PasswordVariable));
-        if (username is null && password is null)
+        if (password is null)
         {
             return null;
         }
@@ -30,12 +30,12 @@ public sealed record GivenAdmin(string Username, string Password)
             problems.Add($"{UsernameVariable}: is needed with {PasswordVariable}; legal: 1 to 64 letters, digits and ._@-");
         }
 
-        if (password is null || PasswordPolicy.Refusal(password, username ?? "") is not null)
+        if (PasswordPolicy.Refusal(password, username ?? "") is { } refusal)
         {
-            problems.Add($"{PasswordVariable}: {(password is null ? $"is needed with {UsernameVariable}" : PasswordPolicy.Refusal(password, username ?? ""))}; legal: {PasswordPolicy.Shortest} to {PasswordPolicy.Longest} characters, none of the common passwords (also {PasswordVariable}_FILE)");
+            problems.Add($"{PasswordVariable}: {refusal}; legal: {PasswordPolicy.Shortest} to {PasswordPolicy.Longest} characters, none of the common passwords (also {PasswordVariable}_FILE)");
         }
 
-        return problems.Count == wrong ? new GivenAdmin(username!, password!) : null;
+        return problems.Count == wrong ? new GivenAdmin(username!, password) : null;
     }
 }
 

@@ -1,3 +1,5 @@
+using System.ComponentModel;
+using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Models.Pipeline;
 using RootMas.Server.Platform.Caching;
@@ -8,10 +10,10 @@ namespace RootMas.Server.Models;
 /// <summary>All models and tiers.</summary>
 public sealed record ModelsResponse
 {
-    /// <summary>Every model that can be asked, by name.</summary>
+    /// <summary>The models that can be asked, by name: those of this page. The rest of the answer is the same on every page.</summary>
     public required IReadOnlyList<ModelResponse> Items { get; init; }
 
-    /// <summary>Always null: the list is complete.</summary>
+    /// <summary>Send it as cursor to get the next page; null: this is the last one.</summary>
     public string? NextCursor { get; init; }
 
     /// <summary>The tiers, cheapest first.</summary>
@@ -139,15 +141,23 @@ internal static class ModelsApi
             .WithSummary("List models and tiers")
             .WithDescription("Every configured model with its prices, the tiers that name it, and the state of its endpoint. Addresses and keys are not shown. Who may write settings also sees why an edit of models.yaml is not in force.");
 
-    private static async Task<ModelsResponse> ListAsync(ModelRouter router, ModelDoctor doctor, ModelCatalogSource source, HttpContext context, CancellationToken cancellationToken)
+    private static async Task<Results<Ok<ModelsResponse>, Problem>> ListAsync(
+        [Description(Paging.ShortLimit)] int? limit, string? cursor, ModelRouter router, ModelDoctor doctor, ModelCatalogSource source, HttpContext context, CancellationToken cancellationToken)
     {
         await source.FollowSecretsAsync(cancellationToken);
         var catalog = router.Current.Catalog;
+        if (Paging.ReadShort(limit, cursor, catalog.Models.Count, out var page) is { } invalid)
+        {
+            return invalid;
+        }
+
+        var (models, next) = Paging.PageOf(catalog.Models.Values.OrderBy(static m => m.Name, StringComparer.Ordinal).ToList(), page, static m => m.Name);
         var providers = (await doctor.ExamineAsync(cancellationToken)).ToDictionary(p => p.Provider, StringComparer.Ordinal);
         var endpoints = doctor.Endpoints.ToDictionary(e => e.Model, StringComparer.Ordinal);
-        return new ModelsResponse
+        return TypedResults.Ok(new ModelsResponse
         {
-            Items = [.. catalog.Models.Values.OrderBy(m => m.Name, StringComparer.Ordinal).Select(m => ModelAnswer(m, catalog, providers, endpoints))],
+            Items = [.. models.Select(m => ModelAnswer(m, catalog, providers, endpoints))],
+            NextCursor = next,
             Tiers = [.. ModelCatalog.TierNames.Select(t => new TierResponse { Name = t, Models = [.. catalog.Tiers[t].Select(m => m.Name)] })],
             Providers = [.. source.Providers.Where(static p => p.Kind == ProviderKind.OpenAi).OrderBy(static p => p.Name, StringComparer.Ordinal).Select(p => new ProviderResponse
             {
@@ -157,7 +167,7 @@ internal static class ModelsApi
             Offline = catalog.IsOffline,
             Notes = catalog.Notes,
             Problems = context.Caller().May("settings:write") ? source.Problems : [], // they hold paths
-        };
+        });
     }
 
     private static ModelResponse ModelAnswer(ModelSpec model, ModelCatalog catalog, Dictionary<string, ProviderState> providers, Dictionary<string, EndpointState> endpoints)

@@ -79,6 +79,7 @@ public static class PlatformSlice
         app.Services.GetRequiredService<Dashboard>();
         app.Services.PublishGauges();
         app.UseMiddleware<EdgeMiddleware>();
+        app.UseMiddleware<HeadRequests>();
         app.Use(WebPages.NowhereAsync);
         app.UseRouting();
         app.UseMiddleware<TimedBodies>();

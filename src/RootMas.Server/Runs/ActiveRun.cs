@@ -49,6 +49,9 @@ internal sealed class ActiveRun(RunExecution execution, long leasedAt)
 
     public volatile bool IsLeased;
 
+    /// <summary>Its row was being written when its lease was to be renewed: it is asked for again soon.</summary>
+    public volatile bool IsSkipped;
+
     /// <summary>What brought it; null: it began here.</summary>
     public IRunOffer? Offer { get; init; }
 

@@ -5,7 +5,8 @@ using RootMas.Server.Platform.Data;
 namespace RootMas.Server.Runs;
 
 /// <param name="IsTold">Something in its inbox is not in its log yet.</param>
-internal readonly record struct HeldRun(int Attempt, bool IsTold);
+/// <param name="IsRenewed">False: it is this worker's still, as far as anything was committed, and its row is being written just now. Its lease is what it was: ask again.</param>
+internal readonly record struct HeldRun(int Attempt, bool IsTold, bool IsRenewed);
 
 /// <summary>Renews what a worker holds.</summary>
 internal static class RunLeases
@@ -14,47 +15,37 @@ internal static class RunLeases
 
     private const string Mine = "worker = @worker AND status = 'running'";
 
-    private const string WhatIsHeld = "RETURNING id, attempt, inbox_seq > inbox_done";
+    private const string What = "id, attempt, inbox_seq > inbox_done";
 
-    private const string One = $"{Longer} id = @id AND {Mine} {WhatIsHeld}";
+    /// <summary>Rows that are being written just now are left out: whoever waited for them would hold up every run of the worker, and let their leases run out.</summary>
+    private static readonly SqlText Free = new(
+        SqlDialect.InList($"{Longer} {Mine} AND", "id", "ids", $"RETURNING {What}").Sqlite,
+        SqlDialect.InList($"{Longer} id IN (SELECT id FROM runs WHERE {Mine} AND", "id", "ids", $"FOR NO KEY UPDATE SKIP LOCKED) RETURNING {What}").Postgres);
 
-    /// <summary>Rows that are being written just now are left out: who holds all others until those are free holds up every run of the worker.</summary>
-    private static readonly SqlText Many = new(
-        SqlDialect.InList($"{Longer} {Mine} AND", "id", "ids", WhatIsHeld).Sqlite,
-        SqlDialect.InList($"{Longer} id IN (SELECT id FROM runs WHERE {Mine} AND", "id", "ids", $"FOR NO KEY UPDATE SKIP LOCKED) {WhatIsHeld}").Postgres);
+    /// <summary>What was left out and what is somebody else's by now, told apart. SQLite has one writer: nothing was being written.</summary>
+    private static readonly string StillMine = SqlDialect.InList($"SELECT {What} FROM runs WHERE {Mine} AND", "id", "ids", "").Postgres;
 
-    /// <summary>
-    /// Those that nobody writes to at the moment at once, the others one by one. The answer names those that are still this worker's, with their attempts, and whether something is in their inbox.
-    /// </summary>
-    public static async Task<Dictionary<string, HeldRun>> RenewAsync(IDatabase database, string worker, IReadOnlyCollection<string> runIds, TimeSpan lease, CancellationToken cancellationToken)
+    /// <summary>Waits for none. The answer names those that are still this worker's, with their attempts, whether something is in their inbox, and whether they were renewed; what it does not name is lost.</summary>
+    public static Task<Dictionary<string, HeldRun>> RenewAsync(IDatabase database, string worker, IReadOnlyCollection<string> runIds, TimeSpan lease, CancellationToken cancellationToken)
     {
-        var held = new Dictionary<string, HeldRun>(StringComparer.Ordinal);
-        if (runIds.Count > 1)
-        {
-            await RenewAsync(Many, "ids", JsonSerializer.Serialize(runIds));
-            if (database.Kind == DatabaseKind.Sqlite)
+        var ids = JsonSerializer.Serialize(runIds);
+        return database.WriteAsync(
+            async session =>
             {
-                return held; // one writer: nothing was being written
-            }
-        }
+                var renewed = await session.Prepared(Free).Set("lease", session.Now + lease).Set("worker", worker).Set("ids", ids).ListAsync(static r => Read(r, isRenewed: true));
+                var held = renewed.ToDictionary(static r => r.Id, static r => r.Run, StringComparer.Ordinal);
+                if (session.Kind == DatabaseKind.Postgres && held.Count < runIds.Count)
+                {
+                    foreach (var (id, run) in await session.Prepared(StillMine).Set("worker", worker).Set("ids", ids).ListAsync(static r => Read(r, isRenewed: false)))
+                    {
+                        held.TryAdd(id, run);
+                    }
+                }
 
-        foreach (var id in runIds.Where(id => !held.ContainsKey(id)).ToList())
-        {
-            await RenewAsync(new SqlText(One, One), "id", id);
-        }
-
-        return held;
-
-        async Task RenewAsync(SqlText sql, string name, string value)
-        {
-            var rows = await database.WriteAsync(
-                session => session.Prepared(sql).Set("lease", session.Now + lease).Set("worker", worker).Set(name, value).ListAsync(Read), cancellationToken);
-            foreach (var (id, run) in rows)
-            {
-                held[id] = run;
-            }
-        }
+                return held;
+            },
+            cancellationToken);
     }
 
-    private static (string Id, HeldRun Run) Read(DbDataReader row) => (row.GetString(0), new HeldRun(row.GetInt32(1), row.Flag(2)));
+    private static (string Id, HeldRun Run) Read(DbDataReader row, bool isRenewed) => (row.GetString(0), new HeldRun(row.GetInt32(1), row.Flag(2), isRenewed));
 }

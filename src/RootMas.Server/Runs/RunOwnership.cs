@@ -1,4 +1,3 @@
-using System.Data.Common;
 using System.Text.Json;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
@@ -25,7 +24,7 @@ internal sealed record WorkerIdentity(string Name, bool OwnsData, IPresence? Pre
 }
 
 /// <summary>Which runs this worker owns (DESIGN §4.4): claims, leases, release, recovery.</summary>
-internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, RunSignals signals, WorkerIdentity worker, IRunHistory? history = null, ClockJumps? jumps = null)
+internal sealed partial class RunOwnership(IDatabase database, SnapshotStore snapshots, RunSignals signals, WorkerIdentity worker, IRunHistory? history = null, ClockJumps? jumps = null)
 {
     /// <summary>A waiting run may be claimed only with its branch's slot, or to take in what its inbox says (a cancel).</summary>
     private const string Claimable = "log_version <= @version AND (branch_id IS NULL OR branch_slot IS NOT NULL OR inbox_seq > inbox_done)";
@@ -37,26 +36,6 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
         WHERE id = @id AND (status = 'queued' OR (status = 'running' AND lease_until < @now)) AND {Claimable}
         RETURNING {RunRow.Columns}
         """;
-
-    private const string Release = $"""
-        UPDATE runs SET status = 'queued', worker = NULL, lease_until = NULL, ready_at = @now
-        WHERE id = @id AND attempt = @attempt AND worker = @worker AND status = 'running' RETURNING {RunRow.Columns}
-        """;
-
-    /// <summary>Whose fault the crash was is certain only for a run that was alone, or the one suspect that was tried at a time.</summary>
-    private const string VoidLeases = """
-        UPDATE runs SET status = 'queued', worker = NULL, lease_until = NULL, ready_at = @now, crashes = crashes + 1,
-            stalled = stalled + CASE WHEN @alone = 1 OR crashes >= 2 THEN 1 + attempt_idle ELSE 0 END
-        WHERE status = 'running' AND ended_at IS NULL
-        """;
-
-    private const string Others = "SELECT DISTINCT worker FROM runs WHERE status = 'running' AND ended_at IS NULL AND worker <> @worker";
-
-    private const string VoidLeasesOf = VoidLeases + $" AND worker = @worker RETURNING {RunRow.Columns}";
-
-    private const string Held = "SELECT root_run_id, lease_until FROM runs WHERE status = 'running' AND ended_at IS NULL";
-
-    private const string HeldOf = Held + " AND worker = @worker";
 
     /// <summary>Children and runs that go on first, then new roots in their order.</summary>
     private const string Waiting = $"""
@@ -88,20 +67,6 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
     private const string Told = "SELECT id FROM runs WHERE status = 'running' AND ended_at IS NULL AND worker = @worker AND inbox_seq > inbox_done";
 
     private const string UnfinishedRoots = "SELECT id, owner_id FROM runs WHERE ended_at IS NULL AND parent_run_id IS NULL";
-
-    private const string DueTimers = "SELECT id, wake_at, depth, attempt FROM runs WHERE wake_at IS NOT NULL AND wake_at <= @now ORDER BY wake_at LIMIT 500";
-
-    /// <summary>Back-offs that began in the future: the clock was set back since, and they would last for as much longer. Short differences between two machines are none of that.</summary>
-    private const string SetBack = "FROM runs WHERE wake_at IS NOT NULL AND status = 'waiting_timer' AND parked_at > @later";
-
-    private static readonly TimeSpan ClocksDiffer = TimeSpan.FromSeconds(5);
-
-    private const string NextTimer = "SELECT MIN(wake_at) FROM runs WHERE wake_at IS NOT NULL";
-
-    private const string Orphans = """
-        SELECT child.id, child.depth FROM runs child JOIN runs parent ON parent.id = child.parent_run_id
-        WHERE child.ended_at IS NULL AND parent.ended_at IS NOT NULL LIMIT 500
-        """;
 
     private const string Row = $"SELECT {RunRow.Columns} FROM runs WHERE id = @id";
 
@@ -138,81 +103,6 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
     public Task<Dictionary<string, HeldRun>> RenewAsync(IReadOnlyCollection<string> runIds, TimeSpan lease, CancellationToken cancellationToken) =>
         RunLeases.RenewAsync(database, worker.Name, runIds, lease, cancellationToken);
 
-    /// <summary>Gives runs back so that any worker may take them up at once; nobody died, so nothing is counted.</summary>
-    public Task ReleaseAsync(IReadOnlyCollection<(string RunId, int Attempt)> runs, CancellationToken cancellationToken) =>
-        database.WriteAsync(
-            async session =>
-            {
-                HashSet<string> roots = new(StringComparer.Ordinal);
-                foreach (var (runId, attempt) in runs)
-                {
-                    var row = await session.Prepared(Release).Set("now", session.Now).Set("id", runId).Set("attempt", (long)attempt).Set("worker", worker.Name).FirstOrDefaultAsync(RunRow.Read);
-                    if (row is null)
-                    {
-                        continue;
-                    }
-
-                    roots.Add(row.Identity.RootRunId);
-                    if (!worker.OwnsData)
-                    {
-                        await signals.Dispatch.AnnounceAsync(session, row.Ready);
-                    }
-                }
-
-                foreach (var root in roots)
-                {
-                    await TreeRest.BeginAsync(session, root, session.Now);
-                }
-            },
-            cancellationToken);
-
-    /// <summary>This process owns the data directory, so whoever held leases is dead: all of them are void. Returns how many there were.</summary>
-    public Task<int> VoidLeasesAsync(CancellationToken cancellationToken) =>
-        database.WriteAsync(
-            async session =>
-            {
-                var held = await session.Prepared(Held).ListAsync(ReadHeld);
-                var freed = await session.Prepared(VoidLeases).Set("now", session.Now).Set("alone", held.Count == 1).RunAsync();
-                await RestAsync(session, held);
-                return freed;
-            },
-            cancellationToken);
-
-    /// <summary>
-    /// Before anything is claimed, and every few seconds: this worker takes its place among the living, and gives back what those hold who are gone. Returns how many runs that were.
-    /// Where this process owns the data, everybody else is gone.
-    /// </summary>
-    public async Task<int> RecoverAsync(CancellationToken cancellationToken)
-    {
-        if (worker.Presence is not { } presence)
-        {
-            return worker.OwnsData ? await VoidLeasesAsync(cancellationToken) : 0;
-        }
-
-        await presence.HoldAsync(worker.Name, cancellationToken);
-        var others = await database.LookAsync(session => session.Prepared(Others).Set("worker", worker.Name).ListAsync(static r => r.GetString(0)), cancellationToken);
-        var recovered = 0;
-        foreach (var gone in await presence.GoneAsync(others, cancellationToken))
-        {
-            recovered += await database.WriteAsync(
-                async session =>
-                {
-                    var held = await session.Prepared(HeldOf).Set("worker", gone).ListAsync(ReadHeld);
-                    var freed = await session.Prepared(VoidLeasesOf).Set("now", session.Now).Set("worker", gone).Set("alone", held.Count == 1).ListAsync(RunRow.Read);
-                    await RestAsync(session, held);
-                    foreach (var row in freed)
-                    {
-                        await signals.Dispatch.AnnounceAsync(session, row.Ready);
-                    }
-
-                    return freed.Count;
-                },
-                cancellationToken);
-        }
-
-        return recovered;
-    }
-
     /// <summary>Runs that any worker may claim now, by id, a page at a time.</summary>
     public Task<List<RunRow>> ClaimableAsync(string after, int limit, CancellationToken cancellationToken) =>
         database.LookAsync(
@@ -239,37 +129,6 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
     public Task<List<(string Id, string OwnerId)>> UnfinishedRootsAsync(CancellationToken cancellationToken) =>
         database.LookAsync(static async session => await session.Prepared(UnfinishedRoots).ListAsync(static r => (r.GetString(0), r.GetString(1))), cancellationToken);
 
-    /// <summary>Wakes parked runs whose time has come, each exactly once. Returns the next time to look; null: nothing waits for a time.</summary>
-    public async Task<DateTimeOffset?> FireTimersAsync(CancellationToken cancellationToken)
-    {
-        await SettleJumpsAsync();
-        return await database.WriteAsync(
-            async session =>
-            {
-                var due = await session.Prepared(DueTimers).Set("now", session.Now).ListAsync(ReadDue);
-                var setBack = await session.Prepared($"SELECT id, wake_at, depth, attempt {SetBack} AND wake_at > @now").Set("later", session.Now + ClocksDiffer).Set("now", session.Now)
-                    .ListAsync(ReadDue);
-                due.AddRange(setBack);
-                due.Sort(static (a, b) => InLockOrder(a.Depth, a.Id, b.Depth, b.Id));
-                foreach (var (id, at, _, attempt) in due)
-                {
-                    // With the attempt, which parks once: that a run was woken for this time before must not keep it from being woken for it again.
-                    await RunInbox.InsertAsync(session, signals, id, ownerId: null, $"timer:{attempt}:{UnixTime.ToMicros(at)}", new TimerDue(at));
-                }
-
-                return await session.Prepared(NextTimer).FirstOrDefaultAsync(static r => r.TimeOrNull(0));
-            },
-            cancellationToken);
-    }
-
-    /// <summary>When the next parked run wants to be woken, or has to be because the clock was set back; null: none does.</summary>
-    public Task<DateTimeOffset?> NextTimerAsync(CancellationToken cancellationToken) =>
-        database.ReadAsync(
-            async session => await session.Prepared($"SELECT 1 {SetBack} LIMIT 1").Set("later", session.Now + ClocksDiffer).AnyAsync()
-                ? session.Now
-                : await session.Prepared(NextTimer).FirstOrDefaultAsync(static r => r.TimeOrNull(0)),
-            cancellationToken);
-
     /// <summary>The row as it is now.</summary>
     public Task<RunRow?> RowAsync(string runId, CancellationToken cancellationToken) =>
         database.LookAsync(session => session.Prepared(Row).Set("id", runId).FirstOrDefaultAsync(RunRow.Read), cancellationToken);
@@ -277,22 +136,6 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
     /// <summary>Inbox rows that are not in the log yet.</summary>
     public Task<IReadOnlyList<InboxItem>> InboxAsync(RunRow row, CancellationToken cancellationToken) =>
         database.ReadAsync(session => RunInbox.ReadAsync(session, row.Id, row.InboxDone), cancellationToken);
-
-    /// <summary>Cancels children whose parent ended without them (it failed, or the process died before it could tell them).</summary>
-    public Task<int> CancelOrphansAsync(CancellationToken cancellationToken) =>
-        database.WriteAsync(
-            async session =>
-            {
-                var orphans = await session.Prepared(Orphans).ListAsync(static r => (Id: r.GetString(0), Depth: r.GetInt32(1)));
-                orphans.Sort(static (a, b) => InLockOrder(a.Depth, a.Id, b.Depth, b.Id));
-                foreach (var (id, _) in orphans)
-                {
-                    await RunInbox.InsertAsync(session, signals, id, ownerId: null, "parent.ended", LateChildren.ParentEnded);
-                }
-
-                return orphans.Count;
-            },
-            cancellationToken);
 
     /// <summary>Reads what the engine needs to go on with a claimed run.</summary>
     public async Task<ClaimedRun> LoadAsync(RunRow row, CancellationToken cancellationToken)
@@ -362,22 +205,4 @@ internal sealed class RunOwnership(IDatabase database, SnapshotStore snapshots, 
 
     /// <summary>See <see cref="ClockJumps.SettleAsync"/>; nothing where the database's clock counts.</summary>
     public Task SettleJumpsAsync() => jumps?.SettleAsync() ?? Task.CompletedTask;
-
-    private static (string Id, DateTimeOffset At, int Depth, int Attempt) ReadDue(DbDataReader row) => (row.GetString(0), row.Time(1), row.GetInt32(2), row.GetInt32(3));
-
-    private static (string Root, DateTimeOffset? LeaseUntil) ReadHeld(DbDataReader row) => (row.GetString(0), row.TimeOrNull(1));
-
-    /// <summary>When they died nobody knows, but their leases end soon after: what was left of the night is no working time.</summary>
-    private static async ValueTask RestAsync(DbSession session, IEnumerable<(string Root, DateTimeOffset? LeaseUntil)> lost)
-    {
-        foreach (var tree in lost.GroupBy(static l => l.Root, StringComparer.Ordinal))
-        {
-            var over = tree.Max(static l => l.LeaseUntil) ?? session.Now;
-            await TreeRest.BeginAsync(session, tree.Key, over < session.Now ? over : session.Now);
-        }
-    }
-
-    /// <summary>Where several rows are held: children before their parents, as everywhere.</summary>
-    private static int InLockOrder(int depth, string id, int otherDepth, string otherId) =>
-        depth != otherDepth ? otherDepth.CompareTo(depth) : string.CompareOrdinal(id, otherId);
 }

@@ -14,6 +14,8 @@ internal sealed class RunTimers : IDisposable
     private readonly Action<Exception> _onFailed;
     private readonly ITimer _timer;
     private DateTimeOffset _next = DateTimeOffset.MaxValue;
+    private bool _firing;
+    private bool _rang; // while it was firing
     private bool _disposed;
 
     public RunTimers(RunOwnership ownership, TimeProvider clock, Action<Exception> onFailed)
@@ -60,13 +62,38 @@ internal sealed class RunTimers : IDisposable
 
     private async Task FireAsync()
     {
-        try
+        lock (_gate)
         {
-            lock (_gate)
+            _next = DateTimeOffset.MaxValue;
+            _rang = _firing;
+            if (_firing)
             {
-                _next = DateTimeOffset.MaxValue;
+                return; // one at a time: that one looks once more
             }
 
+            _firing = true;
+        }
+
+        while (true)
+        {
+            await FireOnceAsync();
+            lock (_gate)
+            {
+                if (!_rang)
+                {
+                    _firing = false;
+                    return;
+                }
+
+                _rang = false;
+            }
+        }
+    }
+
+    private async Task FireOnceAsync()
+    {
+        try
+        {
             if (await _ownership.FireTimersAsync(CancellationToken.None) is { } next)
             {
                 Arm(next, Breath);

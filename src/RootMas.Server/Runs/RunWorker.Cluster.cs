@@ -107,6 +107,7 @@ internal sealed partial class RunWorker
 
     private async Task LookAtOthersAsync()
     {
+        await RenewSkippedAsync();
         await RecoverAsync(_stopping.Token);
         if (_channels.Bus is not { IsShared: true, IsConnected: true } && !_active.IsEmpty)
         {

@@ -7,6 +7,9 @@ internal sealed partial class RunWorker
     private const int MostLooks = 500;
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(10);
 
+    /// <summary>For runs whose rows are being written at the stop.</summary>
+    private static readonly TimeSpan ReleaseAtStop = TimeSpan.FromSeconds(2);
+
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         if (!Works)
@@ -15,7 +18,8 @@ internal sealed partial class RunWorker
         }
 
         RunMetrics.BeginAtZero();
-        await RecoverAsync(cancellationToken);
+        await _ownership.HoldAsync(cancellationToken);
+        await AtStartAsync(() => RecoverAsync(cancellationToken));
         if (IsShared)
         {
             Nudge(); // the first look is one of many: a start does not hang on it
@@ -25,13 +29,16 @@ internal sealed partial class RunWorker
             await LoadAsync(cancellationToken);
         }
 
-        await _ownership.CancelOrphansAsync(cancellationToken);
-        _timers.Arm(await _ownership.NextTimerAsync(cancellationToken));
+        await AtStartAsync(() => CancelOrphansAsync(cancellationToken));
+        await AtStartAsync(async () => _timers.Arm(await _ownership.NextTimerAsync(cancellationToken)));
         _accepting = true;
         _upkeep = IsShared ? Task.WhenAll(UpkeepAsync(), LookAroundAsync()) : UpkeepAsync();
         Pump();
         _channels.Deliveries?.Begin(this, _options.Parallelism);
     }
+
+    /// <summary>Where others may be in the way, whatever upkeep does again does not keep a worker from starting.</summary>
+    private Task AtStartAsync(Func<Task> work) => IsShared ? TryAsync(work) : work();
 
     /// <summary>All that is unfinished: nobody else is there to take any of it.</summary>
     private async Task LoadAsync(CancellationToken cancellationToken)

@@ -3,6 +3,13 @@ namespace RootMas.Server.Runs;
 /// <summary>What the worker does every few seconds: leases and forgotten runs.</summary>
 internal sealed partial class RunWorker
 {
+    /// <summary>For what one run needs of a row that is being written.</summary>
+    private static readonly TimeSpan LookAtRow = TimeSpan.FromMilliseconds(50);
+
+    private readonly Lock _recoveryGate = new();
+    private Task _recovery = Task.CompletedTask;
+    private volatile bool _orphansLeft;
+
     private async Task UpkeepAsync()
     {
         var sweeps = _channels.Jobs?.Add("queue-sweep", _options.Renewal);
@@ -22,7 +29,21 @@ internal sealed partial class RunWorker
         }
     }
 
-    private async Task RecoverAsync(CancellationToken cancellationToken)
+    /// <summary>One at a time: whoever comes meanwhile, as each message does that is brought again, waits for the one that is under way.</summary>
+    private Task RecoverAsync(CancellationToken cancellationToken)
+    {
+        lock (_recoveryGate)
+        {
+            if (_recovery.IsCompleted)
+            {
+                _recovery = RecoverOnceAsync(cancellationToken);
+            }
+
+            return _recovery;
+        }
+    }
+
+    private async Task RecoverOnceAsync(CancellationToken cancellationToken)
     {
         var recovered = await _ownership.RecoverAsync(cancellationToken);
         if (recovered > 0)
@@ -32,16 +53,44 @@ internal sealed partial class RunWorker
         }
     }
 
+    /// <summary>Those that are being written, or that could not be told, are told with the next sweep.</summary>
+    private async Task CancelOrphansAsync(CancellationToken cancellationToken)
+    {
+        var left = 1;
+        try
+        {
+            (_, left) = await _ownership.CancelOrphansAsync(cancellationToken);
+        }
+        finally
+        {
+            _orphansLeft |= left > 0;
+        }
+    }
+
     /// <summary>An unsafe call may take longer than a lease: it leaves only with one that outlasts it, and not while the database is out of reach.</summary>
     private async Task ExtendAsync(ActiveRun active, TimeSpan atLeast)
     {
-        var (since, lease, runId) = (_clock.GetTimestamp(), atLeast + _options.Lease, active.Execution.Run.RunId);
-        var held = await _ownership.RenewAsync([runId], lease, CancellationToken.None);
-        if (held.TryGetValue(runId, out var mine) && mine.Attempt == active.Execution.Attempt)
+        var (lease, runId) = (atLeast + _options.Lease, active.Execution.Run.RunId);
+        for (var look = 0; look < LooksIn(_options.Lease) && !active.Execution.Fenced.IsCancellationRequested; look++)
         {
-            active.Extend(new LeaseExtension(since, lease), _clock);
+            var since = _clock.GetTimestamp();
+            var held = await _ownership.RenewAsync([runId], lease, CancellationToken.None);
+            if (!held.TryGetValue(runId, out var mine) || mine.Attempt != active.Execution.Attempt)
+            {
+                return;
+            }
+
+            if (mine.IsRenewed)
+            {
+                active.Extend(new LeaseExtension(since, lease), _clock);
+                return;
+            }
+
+            await Task.Delay(LookAtRow, CancellationToken.None);
         }
     }
+
+    private static int LooksIn(TimeSpan time) => (int)(time / LookAtRow);
 
     private TimeSpan LeaseLeft(ActiveRun? active, long since)
     {
@@ -50,9 +99,13 @@ internal sealed partial class RunWorker
         return more > left ? more : left;
     }
 
-    private async Task RenewAsync()
+    private Task RenewAsync() => RenewAsync([.. _active.Values.Where(static a => a.IsLeased)]);
+
+    /// <summary>Those whose rows were being written when they were to be renewed.</summary>
+    private Task RenewSkippedAsync() => RenewAsync([.. _active.Values.Where(static a => a.IsSkipped)]);
+
+    private async Task RenewAsync(List<ActiveRun> mine)
     {
-        var mine = _active.Values.Where(static a => a.IsLeased).ToList();
         if (mine.Count == 0)
         {
             return;
@@ -64,7 +117,12 @@ internal sealed partial class RunWorker
         {
             if (held.TryGetValue(active.Execution.Run.RunId, out var still) && still.Attempt == active.Execution.Attempt)
             {
-                active.LeasedAt = since;
+                active.IsSkipped = !still.IsRenewed;
+                if (still.IsRenewed)
+                {
+                    active.LeasedAt = since;
+                }
+
                 if (still.IsTold)
                 {
                     Poke(active.Execution.Run.RunId); // whoever told it died before it could say so
@@ -80,6 +138,12 @@ internal sealed partial class RunWorker
     private async Task SweepAsync()
     {
         _timers.Arm(await _ownership.NextTimerAsync(_stopping.Token));
+        if (_orphansLeft)
+        {
+            _orphansLeft = false;
+            await TryAsync(() => CancelOrphansAsync(_stopping.Token));
+        }
+
         if (IsShared)
         {
             ForgetOldOffers();

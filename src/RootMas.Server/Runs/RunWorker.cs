@@ -311,13 +311,28 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
         Open.Leave(run.OwnerId, run.Id);
     }
 
-    private void CancelOrphans() => _ = Task.Run(() => TryAsync(async () => await _ownership.CancelOrphansAsync(_stopping.Token)));
+    private void CancelOrphans() => _ = Task.Run(() => TryAsync(() => CancelOrphansAsync(_stopping.Token)));
 
     private async Task ReleaseAsync(IReadOnlyCollection<ActiveRun> runs, CancellationToken cancellationToken)
     {
         if (runs.Count > 0)
         {
-            await TryAsync(() => _ownership.ReleaseAsync([.. runs.Select(static a => (a.Execution.Run.RunId, a.Execution.Attempt))], cancellationToken));
+            await TryAsync(() => GiveBackAsync([.. runs.Select(static a => (a.Execution.Run.RunId, a.Execution.Attempt))], cancellationToken));
+        }
+    }
+
+    /// <summary>All that nobody is writing at once; the others as soon as they are let go, if that is soon.</summary>
+    private async Task GiveBackAsync(List<(string RunId, int Attempt)> runs, CancellationToken cancellationToken)
+    {
+        for (var look = 0; (runs = await _ownership.ReleaseAsync(runs, cancellationToken)).Count > 0; look++)
+        {
+            if (look >= LooksIn(_stopping.IsCancellationRequested ? ReleaseAtStop : _options.Lease))
+            {
+                LogNotGivenBack(runs.Count);
+                return;
+            }
+
+            await Task.Delay(LookAtRow, CancellationToken.None);
         }
     }
 
@@ -346,6 +361,9 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Run {RunId} could not be claimed now: {Reason}")]
     private partial void LogNotClaimed(string runId, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} run(s) are being written by others and could not be given back; a worker takes them up when their lease is over, or this one's place is free")]
+    private partial void LogNotGivenBack(int count);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Run {RunId} could not be begun")]
     private partial void LogNotBegun(string runId, Exception exception);

@@ -15,7 +15,6 @@ internal static class RunsApi
 {
     private const string Read = "chat:read";
     private const string Write = "chat:write";
-    private const string EventStream = "text/event-stream";
     private const string RunId = "Id of the run.";
     private const string OwnLog = "the run's own log records it";
     private const string ForUser = "For whom an agent speaks: see POST /chat.";
@@ -29,7 +28,7 @@ internal static class RunsApi
         MayNameUser(runs.MapGet("/{id}", Get)).RequirePermission(Read).WithName("GetRun").Refuses(404, "run_not_found", "There is no such run, or it is somebody else's.")
             .WithSummary("Read a run").WithDescription("State, cost and answer of a run. With tree=1 its descendants are nested below it. Administrators see others' runs without what was said, unless they hold content:read. What its owner shares is read by everybody who is signed in, but for bots.");
         MayNameUser(runs.MapGet("/{id}/events", Events)).RequirePermission(Read).AttachesStream(StreamKind.Events).Reads("Last-Event-ID").WithName("RunEvents")
-            .Produces<RunEventPage>().Produces(200, contentType: EventStream).Produces(204)
+            .Produces<RunEventPage>().Produces(200, contentType: EventStreams.MediaType).Produces(204)
             .Refuses(404, "run_not_found", "There is no such run, or it is somebody else's.").Refuses(400, "validation_failed", "The position is nonsense.")
             .WithSummary("Read or follow a run's log")
             .WithDescription("A page of stored events after ?after=. With Accept: text/event-stream the events from there on and then the live ones until the run's end; Last-Event-ID resumes, after the final event the answer is 204. With tree=1 events of descendants are added live, without id. "
@@ -45,7 +44,7 @@ internal static class RunsApi
         const string missing = "There is no such run, or it is somebody else's.";
         MayNameUser(runs.MapPost("/{id}/cancel", Cancel)).RequirePermission(Write).AuditsNothing(OwnLog).WithName("CancelRun").Refuses(404, "run_not_found", missing)
             .WithSummary("Cancel a run").WithDescription("The run and its descendants stop within a second, also at the model's provider; the text so far is kept. A run that has ended is left as it is.");
-        runs.MapPost("/{id}/retry", Retry).RequirePermission(Write).AuditsNothing(OwnLog).WithName("RetryRun").Refuses(404, "run_not_found", missing)
+        runs.MapPost("/{id}/retry", Retry).RequirePermission(Write).AuditsNothing(OwnLog).ShowsAgain().WithName("RetryRun").Refuses(404, "run_not_found", missing)
             .Refuses(409, "run_not_final", "The run has not ended.").Refuses(409, "not_a_root_run", "It is a part of another run.").Refuses(409, "branch_busy", "Its branch has an unfinished run, or another retry of the same message works.")
             .Refuses(409, "message_rolled_back", "A later message took its message back.").Refuses(409, "log_pruned", "Its log was removed by the server's retention.")
             .Refuses(429, "concurrent_runs", "You have as many unfinished runs as one user may have.")
@@ -135,7 +134,7 @@ internal static class RunsApi
             return problem;
         }
 
-        if (context.Request.GetTypedHeaders().Accept?.Any(static a => a.MediaType == EventStream) == true)
+        if (EventStreams.AreWanted(context.Request))
         {
             if (run.Status.IsFinal() && position.Seq >= run.LastSeq)
             {

@@ -25,6 +25,10 @@ public sealed partial class SseResult(IAsyncEnumerable<StreamItem> items) : IRes
         response.ContentType = "text/event-stream";
         response.Headers.CacheControl = "no-store";
         response.Headers["X-Accel-Buffering"] = "no";
+        if (HeadRequests.Is(httpContext))
+        {
+            return;
+        }
 
         var ended = httpContext.Features.Get<Caller>()?.Ended ?? CancellationToken.None;
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(httpContext.RequestAborted, stopping, ended);

@@ -56,6 +56,7 @@ public sealed class BackupsOnPostgresTests() : BackupTests(DatabaseKind.Postgres
         }
 
         await Assert.ThrowsAsync<StartupRefusedException>(() => target.StartAsync());
+        Assert.Contains("interrupted midway", (await Assert.ThrowsAsync<StartupRefusedException>(() => target.BackUpAsync())).Message, StringComparison.Ordinal);
         var result = await target.RestoreAsync(source.ArchiveOf(made));
         Assert.Contains(result.Notes, n => n.Contains(first!, StringComparison.Ordinal));
         Assert.Equal(await source.ContentAsync("sessions", "audit", "audit_head", "schema_migrations"), await target.ContentAsync("sessions", "audit", "audit_head", "schema_migrations"));

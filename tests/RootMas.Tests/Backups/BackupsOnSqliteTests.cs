@@ -54,12 +54,28 @@ public sealed class BackupsOnSqliteTests() : BackupTests(DatabaseKind.Sqlite)
 
             var refused = await Assert.ThrowsAsync<StartupRefusedException>(() => target.StartAsync());
             Assert.Contains("interrupted midway", refused.Message);
+            await RefusedByCommandsAsync(target);
             var result = await target.RestoreAsync(source.ArchiveOf(made));
             Assert.Contains("is finished", Assert.Single(result.Notes));
             Assert.Equal(ready, await target.ContentAsync());
             Assert.True(File.Exists(Path.Combine(result.Aside!, "rootmas.db")));
             Assert.False(Directory.Exists(staged));
             await using var app = await target.StartAsync();
+        }
+    }
+
+    /// <summary>What is there is neither the old nor the new: no command makes anything of it.</summary>
+    private static async Task RefusedByCommandsAsync(Installation half)
+    {
+        using var cli = half.Cli();
+        cli.Environment["ROOTMAS__Database__ConnectionString"] = "postgres://nobody@127.0.0.1:1/none"; // it is not asked
+        foreach (var command in (string[][])[["data", "copy", "--from", "sqlite", "--to", "postgres"], ["data", "compact"], ["backup", "create"]])
+        {
+            Assert.NotEqual(0, await cli.RunAsync(command));
+            if (File.Exists(Path.Combine(half.Data, "rootmas.db")))
+            {
+                Assert.Contains("interrupted midway", cli.Notes.ToString(), StringComparison.Ordinal);
+            }
         }
     }
 

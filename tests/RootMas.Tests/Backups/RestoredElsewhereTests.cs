@@ -1,4 +1,7 @@
+using System.Net;
 using RootMas.Server.Backups;
+using RootMas.Server.Identity.Secrets;
+using RootMas.Server.Platform;
 using RootMas.Server.Platform.Data;
 using RootMas.Tests.Support;
 
@@ -43,6 +46,34 @@ public abstract class RestoredElsewhereTests(DatabaseKind kind) : OnDatabase(kin
         Assert.Equal(own, (await target.BackUpAsync(verify: false)).Installation);
     }
 
+    /// <summary>What the notes of the restore say works as it stands there.</summary>
+    [DatabaseFact]
+    public async Task Without_its_keys_it_starts_once_what_they_made_is_given_up()
+    {
+        await using var source = await MadeAsync();
+        await using (var app = await source.StartAsync())
+        {
+            await PutSecretAsync(app);
+        }
+
+        await using var target = await Installation.NewAsync();
+        target.Settings["Backups:Key"] = Key;
+        var result = await target.RestoreAsync(source.ArchiveOf(await source.BackUpAsync(verify: false)), withoutKeys: true);
+        var advice = Assert.Single(result.Notes, static n => n.Contains("ROOTMAS__Keys__Replace=", StringComparison.Ordinal));
+        await Assert.ThrowsAsync<StartupRefusedException>(() => target.StartAsync());
+        await using (var app = await target.StartAsync(o => (o.Settings["Keys:Replace"], o.Settings["Audit:AcceptNewKey"]) = (advice.Split('"')[1], "true")))
+        {
+            Assert.Empty((await app.GetJsonAsync("/api/v1/secrets")).GetProperty("items").EnumerateArray());
+            var gone = Assert.Single(await app.AuditAsync(), static r => r.Action == "secret.delete");
+            Assert.Equal("openai", gone.Target);
+            Assert.Contains("key_lost", gone.After, StringComparison.Ordinal);
+            await PutSecretAsync(app);
+        }
+
+        await using var again = await target.StartAsync();
+        Assert.Equal("sk-kept", again.Get<SecretVault>().Find("openai"));
+    }
+
     [DatabaseFact]
     public async Task In_the_place_of_another_installation_it_is_neither_of_the_two()
     {
@@ -81,6 +112,12 @@ public abstract class RestoredElsewhereTests(DatabaseKind kind) : OnDatabase(kin
         }
 
         return installation;
+    }
+
+    private static async Task PutSecretAsync(TestApp app)
+    {
+        using var put = await app.SendAsync(HttpMethod.Put, "/api/v1/secrets/openai", """{"value":"sk-kept"}""");
+        Assert.Equal(HttpStatusCode.Created, put.StatusCode);
     }
 
     private static async Task<string> IdAsync(Installation installation) => InstallationId.Of(UnixTime.FromMicros(await installation.CountAsync(InstallationId.MadeAt)));

@@ -67,6 +67,32 @@ public abstract class RunKeysTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task A_repeat_tells_the_state_that_its_run_has_by_now()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        var path = $"/api/v1/conversations/{await world.NewConversationAsync()}/runs";
+        var run = (await AcceptedAsync(path, """{"message":"Hi"}""")).GetProperty("run_id").GetString()!;
+        await world.EventsAsync(run);
+        var again = await AcceptedAsync(path, """{"message":"Hi"}""");
+        Assert.Equal((run, await world.StatusAsync(run), "completed"), (again.GetProperty("run_id").GetString(), again.GetProperty("status").GetString(), await world.StatusAsync(run)));
+
+        var retry = (await AcceptedAsync($"/api/v1/runs/{run}/retry", "{}")).GetProperty("id").GetString()!;
+        Assert.NotEqual(run, retry);
+        await world.EventsAsync(retry);
+        var repeated = await AcceptedAsync($"/api/v1/runs/{run}/retry", "{}");
+        Assert.Equal((retry, "completed"), (repeated.GetProperty("id").GetString(), repeated.GetProperty("status").GetString()));
+        Assert.Equal("Hello there, friend.", repeated.GetProperty("answer").GetProperty("text").GetString());
+        Assert.Equal(2, (await world.App.GetJsonAsync("/api/v1/runs")).GetProperty("items").GetArrayLength());
+
+        async Task<JsonElement> AcceptedAsync(string to, string body)
+        {
+            using var response = await world.App.SendAsync(HttpMethod.Post, to, body, ("Idempotency-Key", "k"));
+            Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
+            return JsonElement.Parse(await response.Content.ReadAsStringAsync());
+        }
+    }
+
+    [DatabaseFact]
     public async Task Another_body_or_route_is_not_the_same_request()
     {
         await using var world = await ChatWorld.StartAsync();

@@ -37,6 +37,26 @@ public sealed class DoctorTests(RabbitServer rabbit)
         Assert.True(File.Exists(open));
     }
 
+    /// <summary>Only root can give a file away: elsewhere there is nothing to see.</summary>
+    [Fact]
+    public async Task Files_of_another_user_in_the_data_directory_are_told()
+    {
+        if (!OperatingSystem.IsLinux() || !Environment.IsPrivilegedProcess)
+        {
+            return;
+        }
+
+        using var cli = new CliSession();
+        Assert.Equal(0, await cli.RunAsync("doctor", "--fix"));
+        var file = Path.Combine(cli.Data, "strange");
+        await File.WriteAllTextAsync(file, "x");
+        FileModes.Set(file, FileModes.Private);
+        await Shell.DoAsync("chown", ["65534", file]);
+        Assert.Equal(1, await cli.RunAsync("doctor"));
+        Assert.Contains($"✗ permissions: 1 files in {cli.Data} are not root's, the first is strange", cli.Output.ToString(), StringComparison.Ordinal);
+        Assert.Contains($"chown -R root {cli.Data}", cli.Output.ToString(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task What_lies_behind_a_link_is_not_ours_to_repair()
     {

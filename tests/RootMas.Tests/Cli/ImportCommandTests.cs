@@ -221,6 +221,32 @@ public sealed partial class ImportCommandTests
         Assert.Equal(written ?? "", written is null ? "" : world.Config("imported/rootmas.env"));
     }
 
+    /// <summary>Each is legal by itself; together, or where it leads, a start refuses it, and says so in the same words.</summary>
+    [Theory]
+    [InlineData("API_HOST=0.0.0.0\nAPI_PORT=8001")]
+    [InlineData("API_PORT=many")]
+    [InlineData("RABBITMQ_URL=amqp://mq:5672")]
+    [InlineData("REDIS_URL=redis://redis:6379/0")]
+    [InlineData("CORS_ORIGINS=http://app.example.org")]
+    [InlineData("ADMIN_SECRET=short\nLOG_LEVEL=INFO")]
+    [InlineData("LOG_LEVEL=INFO\nAPI_PORT=8001")]
+    public async Task What_is_written_passes_the_check_of_the_settings_or_the_report_says_what_that_says(string env)
+    {
+        using var world = new World();
+        world.Write(".env", env);
+        var said = await world.Session.DoAsync("import", world.Folder);
+        Assert.Equal(env.Contains("ADMIN_SECRET", StringComparison.Ordinal), said.Contains("ADMIN_SECRET: is too short to be a secret", StringComparison.Ordinal));
+        foreach (var line in world.Config("imported/rootmas.env").Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var (name, value) = (line.Split('=')[0], line[(line.IndexOf('=', StringComparison.Ordinal) + 1)..]);
+            world.Session.Environment[name] = value;
+        }
+
+        await world.Session.RunAsync("config", "check");
+        Assert.All(world.Session.Notes.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries), problem => Assert.Contains(problem, said, StringComparison.Ordinal));
+        Assert.Equal(world.Session.Notes.ToString().Length > 0, said.Contains("a start refuses what was taken over", StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData("agents:\n", "")]
     [InlineData("# ours\nagents: {}   # none yet\n", "# ours\n")]

@@ -175,6 +175,39 @@ public sealed class DeployScriptTests : IAsyncLifetime
         Assert.Empty(Directory.EnumerateDirectories(_releases.In("root", "releases"), ".new*"));
     }
 
+    /// <summary>The run waits for its model, for an hour if need be; the deployment does not.</summary>
+    [InstalledFact("flock", "setsid")]
+    public async Task A_provider_of_models_that_is_away_holds_up_no_deployment()
+    {
+        _releases.Set($"OPENAI_BASE_URL=http://127.0.0.1:{ServerProcess.FreePort()}/v1", "OPENAI_API_KEY=none", "ROOTMAS_SMOKE_SECONDS=10");
+        var done = await _releases.DeployAsync("deploy", _releases.Make("1.0.0"));
+        Assert.True(done.ExitCode == 0 && done.Said.Contains("no answer in 10 s, because no model can be reached", StringComparison.Ordinal), done.Said);
+        Assert.Equal("1.0.0", _releases.Current());
+    }
+
+    [InstalledFact("flock", "setsid")]
+    public async Task A_smoke_test_that_does_not_end_is_one_that_fails()
+    {
+        _releases.Set("ROOTMAS_SMOKE_SECONDS=1");
+        var first = await _releases.DeployAsync("deploy", _releases.Make("1.0.0", before: Releases.Stub, smoke: "true"));
+        Assert.True(first.ExitCode == 0, first.Said);
+        var second = await _releases.DeployAsync("deploy", _releases.Make("2.0.0", before: Releases.Stub, smoke: "sleep 1000"));
+        Assert.True(second.ExitCode == 1 && second.Said.Contains("did not end in time", StringComparison.Ordinal), second.Said);
+        Assert.Equal("release 1.0.0\nrunning\n", (await _releases.DeployAsync("status")).Stdout);
+    }
+
+    [InstalledFact("flock")]
+    public async Task Where_nothing_is_installed_nothing_is_made_but_by_a_deployment()
+    {
+        foreach (var action in (string[])["status", "start", "stop", "rollback"])
+        {
+            var said = await _releases.DeployAsync(action);
+            Assert.True(said is { ExitCode: 1, Stdout: "not installed\n" }, said.Said);
+        }
+
+        Assert.False(Directory.Exists(_releases.In("root")) || Directory.Exists(Data));
+    }
+
     /// <summary>systemd is stood in for by a script that writes down for each unit which release was in service when it started.</summary>
     [InstalledFact("flock")]
     public async Task Workers_of_the_machine_run_the_release_that_is_in_service_also_after_a_rollback()
@@ -270,6 +303,9 @@ public sealed class DeployScriptTests : IAsyncLifetime
     [InlineData("undo")]
     [InlineData("stop --keep 0")]
     [InlineData("stop --nothing")]
+    [InlineData("stop -- backup")]
+    [InlineData("run")]
+    [InlineData("run backup -- list")]
     [InlineData("stop --smoke /nowhere/smoke.sh")]
     [InlineData("stop --host me@there --data data")]
     public async Task Wrong_usage_is_explained(string words)

@@ -69,6 +69,19 @@ public sealed partial class ImageTests
         static int Gibibytes(Yaml size) => int.Parse(size.Text.Replace("Gi", "", StringComparison.Ordinal), System.Globalization.CultureInfo.InvariantCulture);
     }
 
+    /// <summary>pg_dump makes no backup of a server that is newer than itself.</summary>
+    [Fact]
+    public void The_client_of_postgresql_in_the_image_is_the_newest_that_is_promised()
+    {
+        var client = Postgres().Match(string.Join('\n', Dockerfile)).Groups["version"].Value;
+        Assert.Equal(client, Postgres().Match(File.ReadAllText(Repository.PathOf("deploy", "compose", "compose.yaml"))).Groups["version"].Value);
+        foreach (var file in new[] { Repository.PathOf("docs", "operations.md"), Path.Combine(Chart, "values.yaml"), Path.Combine(Chart, "templates", "NOTES.txt") })
+        {
+            var promised = Promised().Matches(File.ReadAllText(file)).Select(static m => m.Groups["version"].Value).ToList();
+            Assert.True(promised.Count > 0 && promised.TrueForAll(v => v == client), $"{file} promises {string.Join(", ", promised)}");
+        }
+    }
+
     [NodeFact("deploy-lint")]
     public async Task The_dockerfile_lints_clean() => await ComposeTests.LintAsync("dockerfile", Repository.PathOf("deploy", "docker", "Dockerfile"));
 
@@ -135,6 +148,24 @@ public sealed partial class ImageTests
         Assert.DoesNotContain("fallback:", File.ReadAllText(Path.Combine(templates, "autoscaling.yaml")), StringComparison.Ordinal);
     }
 
+    /// <summary>The name of the first administrator stands beside a password only, and what is asked of Prometheus is of one release.</summary>
+    [Fact]
+    public void A_release_gives_no_name_without_a_password_and_watches_itself_alone()
+    {
+        var helpers = File.ReadAllText(Path.Combine(Chart, "templates", "_helpers.tpl"));
+        Assert.Contains("{{- if or .Values.existingSecret .Values.secrets.adminPassword }}\n- { name: ROOTMAS_ADMIN_USERNAME, value: admin }\n{{- end }}", helpers, StringComparison.Ordinal);
+        Assert.Contains("printf \"namespace=%q,release=%q\" .root.Release.Namespace .root.Release.Name", helpers, StringComparison.Ordinal);
+        foreach (var template in (string[])["monitoring.yaml", "autoscaling.yaml"])
+        {
+            Assert.Contains("include \"root-mas.query\" (dict \"root\" $ \"expr\"", File.ReadAllText(Path.Combine(Chart, "templates", template)), StringComparison.Ordinal);
+        }
+
+        Assert.Contains("{ targetLabel: release, replacement: {{ .Release.Name | quote }} }", File.ReadAllText(Path.Combine(Chart, "templates", "monitoring.yaml")), StringComparison.Ordinal);
+        var asked = File.ReadAllLines(Path.Combine(Chart, "rules", "recording.yml")).Where(static l => l.Contains("http_server_", StringComparison.Ordinal) || l.Contains("gen_ai_client_", StringComparison.Ordinal)).ToList();
+        Assert.Equal(4, asked.Count);
+        Assert.All(asked, static l => Assert.Contains("{job=\"rootmas\"", l, StringComparison.Ordinal));
+    }
+
     [InstalledFact("helm")]
     public async Task The_chart_renders()
     {
@@ -149,6 +180,9 @@ public sealed partial class ImageTests
         // The backup before a migration: in a claim, or in a bucket, or said that it is lost.
         const string Kept = "claimName: mas-root-mas-backups";
         string[] render = ["template", "mas", Chart, "--set", "existingSecret=x"];
+        var watched = await Shell.DoAsync("helm", [.. render, "--namespace", "prod", "--set", "serviceMonitor.enabled=true"]);
+        Assert.Contains("max(rootmas_queue_oldest_age_seconds{namespace=\"prod\",release=\"mas\"})", watched, StringComparison.Ordinal);
+        Assert.Contains("up{namespace=\"prod\",release=\"mas\",job=\"rootmas\"}", watched, StringComparison.Ordinal);
         Assert.Contains(Kept, await Shell.DoAsync("helm", render), StringComparison.Ordinal);
         Assert.DoesNotContain(Kept, await Shell.DoAsync("helm", [.. render, "--set", "settings.Backups__S3__Endpoint=https://s3.example.org"]), StringComparison.Ordinal);
         Assert.Contains("claimName: mine", await Shell.DoAsync("helm", [.. render, "--set", "migration.backupVolume.existingClaim=mine"]), StringComparison.Ordinal);
@@ -185,6 +219,12 @@ public sealed partial class ImageTests
         Assert.Equal(await Shell.DoAsync(Path.Combine(folder.Path, "rootmas"), ["version"]), File.ReadAllText(Path.Combine(folder.Path, "VERSION")));
         Assert.True(File.Exists(Path.Combine(folder.Path, "deploy", "install.sh")));
     }
+
+    [GeneratedRegex(@"postgresql-client-(?<version>\d+)|image: postgres:(?<version>\d+)\.", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Postgres();
+
+    [GeneratedRegex(@"PostgreSQL 14 to (?<version>\d+)|with our image 14 to (?<version>\d+)", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Promised();
 
     [GeneratedRegex(@"\.Values\.(?<path>[A-Za-z.]+)", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Value();

@@ -9,6 +9,8 @@ public sealed class InstallScriptTests : IAsyncLifetime
 
     private string Target => _releases.In("target");
 
+    private string Command => In("usr", "local", "bin", "rootmas");
+
     public Task InitializeAsync() => Task.CompletedTask;
 
     public async Task DisposeAsync()
@@ -58,6 +60,56 @@ public sealed class InstallScriptTests : IAsyncLifetime
         Assert.False(Directory.Exists(In("var", "lib", "rootmas")) || Directory.Exists(In("etc", "rootmas")) || Directory.Exists(In("opt", "rootmas")));
     }
 
+    /// <summary>As the documents say: the command works on the installation, wherever one stands, and the line with the first password is removed.</summary>
+    [InstalledFact("flock", "setsid")]
+    public async Task The_command_is_that_of_the_installation_and_it_goes_on_without_the_first_password()
+    {
+        Directory.CreateDirectory(In("etc", "rootmas"));
+        var settings = In("etc", "rootmas", "rootmas.env");
+        File.WriteAllText(settings, $"ROOTMAS_URLS={_releases.Url}\n");
+        Does(await InstallAsync("install", "--from", _releases.Make("1.0.0", smoke: "true")));
+        await Shell.DoAsync(Command, ["backup", "create"]);
+        var made = await BackupsAsync();
+        Assert.NotEmpty(made);
+
+        File.WriteAllLines(settings, File.ReadAllLines(settings).Where(static l => !l.StartsWith("ROOTMAS_ADMIN_PASSWORD=", StringComparison.Ordinal)));
+        Assert.Contains("ROOTMAS_ADMIN_USERNAME=admin", File.ReadAllText(settings), StringComparison.Ordinal);
+        Assert.Contains("valid", await Shell.DoAsync(Command, ["config", "check"]), StringComparison.Ordinal);
+        Does(await InstallAsync("upgrade", "--from", _releases.Make("1.1.0", smoke: "true")));
+        Assert.Equal("release 1.1.0\nrunning\nok\n", (await InstallAsync("status")).Stdout);
+        var all = await BackupsAsync();
+        Assert.True(all.Length > made.Length, "the one before the upgrade is missing");
+        Assert.Empty(made.Except(all));
+
+        async Task<string[]> BackupsAsync() => (await Shell.DoAsync(Command, ["backup", "list"])).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static l => l.Split('\t')[0]).ToArray();
+    }
+
+    [InstalledFact("flock", "setsid")]
+    public async Task A_command_that_is_not_ours_stays_and_ours_goes_with_the_program()
+    {
+        var release = _releases.Make("1.0.0", before: Releases.Stub, smoke: "true");
+        Does(await InstallAsync("install", "--from", release));
+        Assert.True(File.Exists(Command));
+        Does(await InstallAsync("uninstall"));
+        Assert.False(File.Exists(Command));
+
+        File.WriteAllText(Command, "mine");
+        var again = await InstallAsync("install", "--from", release);
+        Assert.True(again.ExitCode == 0 && again.Said.Contains("is not ours: it stays", StringComparison.Ordinal), again.Said);
+        Does(await InstallAsync("uninstall"));
+        Assert.Equal("mine", File.ReadAllText(Command));
+    }
+
+    [InstalledFact("flock")]
+    public async Task A_machine_that_was_only_looked_at_is_not_taken_for_installed()
+    {
+        var status = await InstallAsync("status");
+        Assert.True(status is { ExitCode: 1, Stdout: "not installed\n" }, status.Said);
+        var upgraded = await InstallAsync("upgrade", "--from", _releases.Make("1.0.0", before: Releases.Stub, smoke: "true"));
+        Assert.True(upgraded.ExitCode == 1 && upgraded.Said.Contains("it is not installed; say install", StringComparison.Ordinal), upgraded.Said);
+        Assert.False(Directory.Exists(Target));
+    }
+
     [InstalledFact("flock")]
     public async Task Nothing_of_an_archive_that_is_not_what_its_checksum_says_is_run()
     {
@@ -67,11 +119,17 @@ public sealed class InstallScriptTests : IAsyncLifetime
         await File.WriteAllTextAsync(archive + ".sha256", new string('0', 64) + "  release.tar.gz\n");
         foreach (var action in (string[])["install", "upgrade"])
         {
-            Directory.CreateDirectory(In("opt", "rootmas"));
+            var isThere = action == "upgrade";
+            if (isThere)
+            {
+                Unit(In(), "# of before\n", "etc", "systemd", "system");
+            }
+
             var refused = await InstallAsync(action, "--from", archive);
             Assert.True(refused.ExitCode == 1 && refused.Said.Contains("damaged or not ours", StringComparison.Ordinal), refused.Said);
             Assert.False(File.Exists(ran));
-            Assert.False(Directory.Exists(In("etc")));
+            Assert.Equal(isThere, Directory.Exists(In("etc")));
+            Assert.False(Directory.Exists(In("opt")));
         }
     }
 
@@ -96,9 +154,11 @@ public sealed class InstallScriptTests : IAsyncLifetime
         Assert.Contains("--destdir", said.Stderr, StringComparison.Ordinal);
     }
 
-    private static void Unit(string release, string text)
+    private static void Unit(string release, string text) => Unit(release, text, "deploy", "systemd");
+
+    private static void Unit(string place, string text, params string[] below)
     {
-        var folder = Directory.CreateDirectory(Path.Combine(release, "deploy", "systemd")).FullName;
+        var folder = Directory.CreateDirectory(Path.Combine([place, .. below])).FullName;
         File.WriteAllText(Path.Combine(folder, "rootmas.service"), text);
         File.WriteAllText(Path.Combine(folder, "rootmas-worker@.service"), text);
     }

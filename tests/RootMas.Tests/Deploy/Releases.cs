@@ -34,6 +34,7 @@ internal sealed class Releases : IDisposable
         Script(System.IO.Path.Combine(release, "rootmas"), $"{before}\nexec dotnet '{ServerProcess.ProgramPath()}' \"$@\"");
         Copy(Repository.PathOf("config"), System.IO.Path.Combine(release, "config"));
         Directory.CreateDirectory(System.IO.Path.Combine(release, "deploy"));
+        File.Copy(Repository.PathOf("deploy", "deploy.sh"), System.IO.Path.Combine(release, "deploy", "deploy.sh"));
         if (smoke is null)
         {
             File.Copy(Repository.PathOf("deploy", "smoke.sh"), System.IO.Path.Combine(release, "deploy", "smoke.sh"));

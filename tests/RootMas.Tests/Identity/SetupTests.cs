@@ -109,12 +109,36 @@ public sealed class SetupTests
         Assert.Equal(HttpStatusCode.OK, (await PasswordTests.LogInAsync(app, "ada", TestUsers.Password)).Status);
     }
 
+    /// <summary>As the documents say: log in, change the password, remove its line. The name stays.</summary>
+    [Fact]
+    public async Task A_name_without_a_password_makes_nobody_and_stops_no_start()
+    {
+        using var data = new TempFolder();
+        await using (var app = await TestApp.StartAsync(o => o.Data = data.Path))
+        {
+            await app.AddUserAsync("ada", "admin");
+        }
+
+        await using (var again = await TestApp.StartAsync(o =>
+        {
+            o.Data = data.Path;
+            o.Environment["ROOTMAS_ADMIN_USERNAME"] = "ada";
+        }))
+        {
+            Assert.Equal(HttpStatusCode.OK, (await PasswordTests.LogInAsync(again, "ada", TestUsers.Password)).Status);
+        }
+
+        using var cli = new Tests.Cli.CliSession(data.Path);
+        cli.Environment["ROOTMAS_ADMIN_USERNAME"] = "ada";
+        cli.Environment["ROOTMAS_ADMIN_PASSWORD"] = ""; // as compose gives it
+        Assert.Contains("valid", await cli.DoAsync("config", "check"), StringComparison.Ordinal);
+    }
+
     [Theory]
-    [InlineData("ada", null)]
     [InlineData(null, TestUsers.Password)]
     [InlineData("ada", "password")]
     [InlineData("a b", TestUsers.Password)]
-    public async Task An_administrator_that_the_environment_gives_by_halves_stops_the_start(string? username, string? password)
+    public async Task An_administrator_that_the_environment_gives_by_halves_stops_the_start(string? username, string password)
     {
         var error = await Assert.ThrowsAsync<SettingsException>(() => TestApp.StartAsync(o =>
         {
@@ -123,10 +147,7 @@ public sealed class SetupTests
                 o.Environment["ROOTMAS_ADMIN_USERNAME"] = username;
             }
 
-            if (password is not null)
-            {
-                o.Environment["ROOTMAS_ADMIN_PASSWORD"] = password;
-            }
+            o.Environment["ROOTMAS_ADMIN_PASSWORD"] = password;
         }));
         Assert.Contains(error.Problems, p => p.Contains("ROOTMAS_ADMIN_", StringComparison.Ordinal));
         Assert.DoesNotContain(error.Problems, p => p.Contains(TestUsers.Password, StringComparison.Ordinal));

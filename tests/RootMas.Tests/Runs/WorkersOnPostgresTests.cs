@@ -51,7 +51,7 @@ public sealed class WorkersOnPostgresTests() : OnDatabase(DatabaseKind.Postgres)
     }
 
     [PostgresFact]
-    public async Task A_run_that_is_being_written_holds_up_the_renewal_of_no_other_and_is_renewed_after_it()
+    public async Task A_run_that_is_being_written_is_neither_renewed_nor_lost_and_holds_up_the_renewal_of_no_other()
     {
         await using var database = RunsHarness.NewDatabase();
         await using var h = new RunsHarness(database: database);
@@ -75,16 +75,68 @@ public sealed class WorkersOnPostgresTests() : OnDatabase(DatabaseKind.Postgres)
             },
             default);
         await holds.Task;
-        var renewal = owner.RenewAsync(runs, TimeSpan.FromHours(1), default);
-        await Wait.UntilAsync(async at => await at.ScalarAsync("SELECT count(*) FROM runs WHERE lease_until - started_at > 3000000000") == 2, database, "The others are not renewed");
-
-        // Nobody waits for what is not being written.
-        await database.Database.WriteAsync(session => session.Prepared("UPDATE runs SET reason = NULL WHERE id = @id").Set("id", runs[0]).RunAsync(), default);
-        Assert.False(renewal.IsCompleted);
+        var held = await owner.RenewAsync(runs, TimeSpan.FromHours(1), default);
+        Assert.Equal([true, false, true], runs.Select(run => held[run].IsRenewed));
+        Assert.Equal(2, await database.ScalarAsync("SELECT count(*) FROM runs WHERE lease_until - started_at > 3000000000"));
+        Assert.False((await owner.RenewAsync([runs[1]], TimeSpan.FromHours(1), default))[runs[1]].IsRenewed);
         done.SetResult();
         await writing;
-        Assert.Equal(runs.Order(), (await renewal).Keys.Order());
+        Assert.True((await owner.RenewAsync([runs[1]], TimeSpan.FromHours(1), default))[runs[1]].IsRenewed);
         Assert.Equal(3, await database.ScalarAsync("SELECT count(*) FROM runs WHERE lease_until - started_at > 3000000000"));
+
+        await database.ExecuteAsync($"UPDATE runs SET worker = 'another' WHERE id = '{runs[1]}'");
+        Assert.Equal(((string[])[runs[0], runs[2]]).Order(), (await owner.RenewAsync(runs, TimeSpan.FromHours(1), default)).Keys.Order());
+    }
+
+    [PostgresFact]
+    public async Task A_cut_that_takes_the_places_of_all_workers_takes_no_run_from_any()
+    {
+        const string Places = "FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        var go = new TaskCompletionSource();
+        var model = new ScriptedChatClient(static _ => [ScriptedChatClient.Say("ok")]) { Before = (_, ct) => go.Task.WaitAsync(ct) };
+        await using var database = RunsHarness.NewDatabase();
+        await using var one = new RunsHarness(model, database: database, ownsData: false);
+        await using var two = new RunsHarness(model, database: database, ownsData: false);
+        await one.StartAsync();
+        await two.StartAsync();
+        List<string> runs = [];
+        for (var i = 0; i < 4; i++)
+        {
+            runs.Add((await (i % 2 == 0 ? one : two).RunAsync(Solo, "hi", atOnce: true)).RunId);
+        }
+
+        await Wait.UntilAsync(() => model.Calls == runs.Count);
+        await Wait.UntilAsync(static async at => await at.ScalarAsync("SELECT COUNT(DISTINCT worker) FROM runs WHERE status = 'running' HAVING COUNT(*) = 4") == 2, database, "Each does not have two");
+        var (server, url) = (await PostgresServer.SharedAsync(), database.Options.ConnectionString);
+        var name = url[(url.LastIndexOf('/') + 1)..];
+        for (var cut = 0; cut < 3; cut++)
+        {
+            var before = await server.ScalarAsync<string>($"SELECT string_agg(pid::text, ', ') {Places}", name);
+            await server.ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()", name);
+            await Wait.UntilAsync(async at => await at.ScalarAsync<long>($"SELECT COUNT(*) {Places} AND pid NOT IN ({before})", name) == 2, server, "They do not take their places again");
+        }
+
+        await Wait.UntilAsync(AnswersAsync, database, "The database does not answer");
+        go.SetResult();
+        foreach (var run in runs)
+        {
+            var end = await one.WaitForAsync(run, static r => r.Status.IsFinal());
+            Assert.Equal((RunStatus.Completed, 1), (end.Status, end.Attempt));
+        }
+
+        Assert.Equal(0, await database.ScalarAsync("SELECT COUNT(*) FROM runs WHERE crashes > 0"));
+
+        static async Task<bool> AnswersAsync(TestDatabase database)
+        {
+            try
+            {
+                return await database.ScalarAsync("SELECT COUNT(*) FROM runs") > 0;
+            }
+            catch (StorageUnavailableException)
+            {
+                return false;
+            }
+        }
     }
 
     [PostgresFact]

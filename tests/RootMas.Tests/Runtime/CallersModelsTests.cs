@@ -59,4 +59,59 @@ public sealed class CallersModelsTests
         Assert.Equal("internal", Assert.IsType<RunFailed>(child[^1]).Code);
         HistoryRules.Check(child);
     }
+
+    [Theory]
+    [InlineData("""{"n":"many"}""", """{"n":42}""", null)]
+    [InlineData("Forty-two.", "```json\n{\"n\":42}\n```", null)]
+    [InlineData("Forty-two.", "It is 42.", "model_invalid_answer")]
+    public async Task An_answer_that_does_not_follow_its_schema_is_asked_for_once_more(string first, string second, string? failure)
+    {
+        var model = new ScriptedChatClient(asked => [Say(asked.Number == 1 ? first : second)]);
+        var all = await new InMemoryEngine(model).AllAsync(Pair, new RunInput("How many?")
+        {
+            Options = new() { ResponseSchema = """{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]}""" },
+        });
+
+        Assert.Equal(2, model.Calls);
+        Assert.Equal("repair", all.Events<MessageSuperseded>()[0].Reason);
+        Assert.Contains("does not follow the required JSON schema", model.Log[1].LastText, StringComparison.Ordinal);
+        Assert.Equal(failure, all.Events<RunFailed>().SingleOrDefault()?.Code);
+        var usage = failure is null ? Assert.Single(all.Events<RunCompleted>()).Usage : Assert.Single(all.Events<RunFailed>()).Usage!;
+        Assert.Equal((20, 10), (usage.InputTokens, usage.OutputTokens));
+        Assert.Equal(failure is null ? """{"n":42}""" : null, all.Events<MessageCompleted>().SingleOrDefault()?.Text);
+    }
+
+    [Fact]
+    public async Task A_team_that_names_an_agent_that_is_not_there_is_told_so()
+    {
+        var team = Pair with { Team = Pair.Team with { Entry = "greter" } };
+        var told = await Assert.ThrowsAsync<InvalidOperationException>(() => new InMemoryEngine(new ScriptedChatClient(static _ => [Say("hi")])).AllAsync(team, "go"));
+
+        Assert.Contains("no agent 'greter'", told.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Whoever_leaves_before_the_run_is_in_the_journal_cancels_it_too()
+    {
+        var memory = new SlowMemory();
+        var engine = new InMemoryEngine(new ScriptedChatClient(static _ => [Say("hi")]), options: new() { Memory = memory });
+        using var leave = new CancellationTokenSource();
+        await using (var updates = engine.RunAsync(Pair, "go", leave.Token).GetAsyncEnumerator())
+        {
+            var next = updates.MoveNextAsync().AsTask();
+            await leave.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => next);
+        }
+
+        Assert.Empty(engine.Journal.Runs());
+        memory.Answer.SetResult([]);
+        await Support.Wait.UntilAsync(() => engine.Journal.Runs() is [var id] && engine.Journal.EventsOf(id)[^1] is RunCancelled);
+    }
+
+    private sealed class SlowMemory : IRunMemory
+    {
+        public TaskCompletionSource<IReadOnlyList<RecalledFact>> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public ValueTask<IReadOnlyList<RecalledFact>> RecallAsync(NewRun run, CancellationToken cancellationToken) => new(Answer.Task);
+    }
 }

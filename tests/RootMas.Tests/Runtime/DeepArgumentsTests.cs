@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.Extensions.AI;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
 using RootMas.Runtime.Tools;
@@ -26,6 +27,23 @@ public sealed class DeepArgumentsTests
         Assert.Equal(isCalled ? 1 : 0, tool.Calls);
         string[] refused = isCalled ? [] : ["invalid_arguments"];
         Assert.Equal(refused, all.Events<ToolFailed>().Select(static f => f.Kind));
+    }
+
+    /// <summary>An escape of a surrogate that stands alone parses, and throws when it is written again.</summary>
+    [Fact]
+    public async Task Arguments_with_half_a_character_are_refused_and_the_run_goes_on()
+    {
+        var tool = new OpenTool();
+        var model = new ScriptedChatClient(asked => asked.ToolResult is null
+            ? [new FunctionCallContent("c", "open", new Dictionary<string, object?> { ["a"] = JsonElement.Parse("""["1+1 \ud83d"]"""), ["b"] = 1 })]
+            : [Say("done")]);
+        var engine = new InMemoryEngine(model, [tool]);
+        var all = await engine.AllAsync(TestTeams.Of(PatternKind.Direct, ["solo"], [tool]), "go");
+
+        Assert.Equal("done", Assert.Single(all.Events<MessageCompleted>()).Text);
+        Assert.Equal((0, "invalid_arguments"), (tool.Calls, Assert.Single(all.Events<ToolFailed>()).Kind));
+        Assert.Contains("1+1 \\ud83d", all.Events<ModelCompleted>()[0].ToolCalls[0].Arguments.GetString(), StringComparison.Ordinal);
+        HistoryRules.Check([.. all.Events<RunEvent>()]);
     }
 
     private sealed class OpenTool : Tool

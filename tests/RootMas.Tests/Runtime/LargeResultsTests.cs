@@ -78,7 +78,32 @@ public sealed class LargeResultsTests
         Assert.Single(all.Events<RunCompleted>());
     }
 
+    /// <summary>The last answers with calls, and the last messages of a conversation, are never dropped.</summary>
+    [Theory]
+    [InlineData(8_192, 1, 0)]
+    [InlineData(32_768, 4, 0)]
+    [InlineData(128_000, 16, 0)]
+    [InlineData(8_192, 0, 40_000)]
+    public async Task What_tools_give_and_what_was_said_last_is_shown_as_far_as_it_fits(int context, int pages, int said)
+    {
+        const int Page = 20_000;
+        var page = new TestTool("page", static _ => new string('ж', Page));
+        var model = new ScriptedChatClient(asked => Within(asked, context).Call.Purpose == "summary" ? [Say("read so far")]
+            : asked.Number <= 2 && pages > 0 ? Enumerable.Range(0, pages).Select(i => (AIContent)Call("page", new { text = $"{asked.Number}.{i}" }))
+            : [Say("done")]);
+        var engine = new InMemoryEngine(model, [page], new() { ContextTokens = (_, _) => context });
+        var all = await engine.AllAsync(TestTeams.Of(PatternKind.Direct, ["solo"], [page]), new RunInput("and now?")
+        {
+            History = said > 0 ? [new("user", new string('ж', said)), new("assistant", "I see.")] : [],
+        });
+
+        Assert.Equal("done", Assert.Single(all.Events<MessageCompleted>()).Text);
+        Assert.Equal(2 * pages, all.Events<ToolCompleted>().Count(static c => c.Result.Length == Page)); // what is stored is whole
+        var shown = string.Concat(model.Log[^1].Messages.SelectMany(static m => m.Contents).Select(static c => c is FunctionResultContent r ? r.Result : (c as TextContent)?.Text));
+        Assert.Equal(said > 0 ? 1 : 2 * pages, shown.Split($" of {Math.Max(said, Page)} characters are shown]").Length - 1);
+    }
+
     /// <summary>A model refuses what is longer than its context.</summary>
-    private static Asked Within(Asked asked) =>
-        TokenEstimate.Of(asked.Messages) <= Context ? asked : throw new ModelException("context_length", $"{TokenEstimate.Of(asked.Messages)} tokens are too many.");
+    private static Asked Within(Asked asked, int context = Context) =>
+        TokenEstimate.Of(asked.Messages) <= context ? asked : throw new ModelException("context_length", $"{TokenEstimate.Of(asked.Messages)} tokens are too many.");
 }

@@ -105,6 +105,30 @@ public sealed class PlanPatternTests
         Assert.Equal("fine", all.Events<MessageCompleted>().Single().Text);
     }
 
+    /// <summary>What is begun again in vain never begins, so no try of it is counted.</summary>
+    [Theory]
+    [InlineData("retry")]
+    [InlineData("reassign")]
+    public async Task A_task_that_waits_for_a_dropped_one_is_not_begun_again_for_ever(string action)
+    {
+        var model = new ScriptedChatClient(asked => asked.Call.Purpose switch
+        {
+            "plan" => [Say(TwoTasks)],
+            "coordinate" when asked.LastText.Contains("t1 (failed)", StringComparison.Ordinal) => [Say("""{"decisions":[{"task":"t1","action":"drop","reason":"a is broken"}]}""")],
+            "coordinate" => [Say($$"""{"decisions":[{"task":"t2","action":"{{action}}","agent":"b","reason":"go on"}]}""")],
+            "review" => [Say("""{"verdict":"done","summary":"nothing could be done"}""")],
+            _ when asked.Agent == "a" => [Say("")],
+            _ => [Say("fine")],
+        });
+        var all = await new InMemoryEngine(model).AllAsync(Team(), "do it");
+
+        Assert.Equal("fine", Assert.Single(all.Events<MessageCompleted>()).Text);
+        Assert.Equal(2, model.Log.Count(static a => a.Call.Purpose == "coordinate"));
+        Assert.Contains("t2: dropped", all.Events<PlanUpdated>()[1].Reason, StringComparison.Ordinal);
+        Assert.Equal(["dropped", "dropped"], all.Events<PlanUpdated>()[^1].Tasks.Select(static t => t.Status));
+        Assert.Equal(["t1"], all.Events<ChildStarted>().Select(static c => c.TaskId!));
+    }
+
     [Fact]
     public async Task Replanning_ends_after_three_times()
     {

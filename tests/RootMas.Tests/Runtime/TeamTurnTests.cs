@@ -1,6 +1,7 @@
 using Microsoft.Extensions.AI;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
+using RootMas.Runtime.Tools;
 using RootMas.Tests.Support;
 using static RootMas.Tests.Support.ScriptedChatClient;
 
@@ -72,5 +73,56 @@ public sealed class TeamTurnTests
         Assert.Equal(["a", "x", "b", "c", "a"], all.Events<ModelCompleted>().Select(static m => m.Agent!));
         Assert.Equal("enough", Assert.Single(all.Events<MessageCompleted>()).Text);
         Assert.All(model.Log, static asked => Assert.Contains(asked.Messages, static m => m.Role == Microsoft.Extensions.AI.ChatRole.System && m.Text.Contains(GroupChatPattern.DoneMark, StringComparison.Ordinal)));
+    }
+
+    /// <summary>None of them sees what the others called.</summary>
+    [Theory]
+    [InlineData(PatternKind.GroupChat, false)]
+    [InlineData(PatternKind.GroupChat, true)]
+    [InlineData(PatternKind.Sequential, false)]
+    [InlineData(PatternKind.Sequential, true)]
+    public async Task Members_that_look_the_same_thing_up_are_no_loop(PatternKind pattern, bool fails)
+    {
+        string[] members = ["a", "b", "c", "d"];
+        var tool = new TestTool("look", (_, _, _) => fails ? throw new ToolException("It is closed.") : Task.FromResult(new ToolResult("3.9 million")));
+        var model = new ScriptedChatClient(asked => asked.Messages.Count(static m => m.Role == ChatRole.Tool) < (fails ? 3 : 1)
+            ? [Call("look", new { text = fails ? $"try {asked.Number}" : "Berlin" })]
+            : [Say($"{asked.Agent} says so")]);
+        var all = await new InMemoryEngine(model, [tool]).AllAsync(TestTeams.Of(pattern, members, [tool], static t => t with { MaxRounds = 4 }), "go");
+
+        Assert.Equal("d says so", Assert.Single(all.Events<MessageCompleted>()).Text);
+        Assert.Equal(fails ? 12 : 4, tool.Keys.Count);
+        Assert.Empty(all.Events<GuardHinted>());
+    }
+
+    [Fact]
+    public async Task A_member_that_repeats_itself_is_hinted_and_stopped_whatever_the_others_were_told()
+    {
+        var tool = new TestTool("look", static _ => "the same");
+        var model = new ScriptedChatClient(static asked => asked.Agent == "a" && asked.Messages.Any(static m => m.Text.StartsWith("[Note from the system]", StringComparison.Ordinal))
+            ? [Say("a has understood")]
+            : [Call("look", new { text = "it" })]);
+        var all = await new InMemoryEngine(model, [tool]).AllAsync(TestTeams.Of(PatternKind.Sequential, ["a", "b"], [tool]), "go");
+
+        Assert.Equal(["a", "b"], all.Events<GuardHinted>().Select(static h => h.Agent!));
+        Assert.Equal("loop", Assert.Single(all.Events<GuardStopped>()).Guard);
+        Assert.Equal(["a", "a", "a", "b", "b", "b", "b"], all.Events<ToolCompleted>().Select(static c => c.Agent!));
+    }
+
+    [Theory]
+    [InlineData(2, "ping_pong")]
+    [InlineData(3, "loop")]
+    public async Task Work_that_is_handed_round_and_round_is_stopped(int agents, string guard)
+    {
+        string[] all = [.. new[] { "a", "b", "c" }.Take(agents)];
+        var tool = new TestTool("look", static _ => "the same");
+        var model = new ScriptedChatClient(asked => asked.ToolResult == "the same" || asked.LastText.StartsWith("[Note from the system]", StringComparison.Ordinal)
+            ? [Call("handoff", new { agent = all[(Array.IndexOf(all, asked.Agent) + 1) % agents], reason = "yours" })]
+            : [Call("look", new { text = "it" })]);
+        var team = TestTeams.Of(PatternKind.Handoff, all, [tool], t => t with { Edges = [.. all.Select((name, i) => new TeamEdge(name, all[(i + 1) % agents], IsHandoff: true))] });
+        var events = await new InMemoryEngine(model, [tool]).AllAsync(team, "go");
+
+        Assert.Equal(guard, Assert.Single(events.Events<GuardStopped>()).Guard);
+        Assert.InRange(events.Events<Handoff>().Count, 4, 12);
     }
 }

@@ -68,17 +68,67 @@ public sealed class HostileNamesTests(WebWorld world)
         Assert.True(bad.Count == 0, string.Join('\n', bad));
     }
 
+    [WebFact]
+    public async Task Long_names_of_agents_tools_and_people_push_neither_their_pages_nor_the_dialogs_over_them_wider()
+    {
+        var agent = new string('l', 60);
+        var (_, administrator) = await world.NewPersonAsync("admin");
+        var (_, person) = await world.NewPersonAsync(name: new string('u', 64));
+        await world.App.PostJsonAsync(
+            "/api/v1/agents",
+            new
+            {
+                name = agent,
+                role = new string('R', 100),
+                description = new string('d', 300),
+                instructions = new string('i', 2_000),
+                tier = "standard",
+                tools = new[] { new string('t', 60) },
+                capabilities = new[] { new string('c', 60) },
+            },
+            HttpStatusCode.Created);
+        var page = await world.SignedInAsync(administrator, new Visit { Width = 360 });
+        List<string> bad = [];
+        async Task LookAsync(string what) => bad.AddRange((await HarmAsync(page)).Select(harm => $"{what} {harm}"));
+
+        await page.GotoAsync($"/team/agents/{agent}");
+        await Expect(page.Button("Edit")).ToBeVisibleAsync();
+        await LookAsync("the agent");
+        await page.Button("Edit").ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Dialog).GetByLabel("Description")).ToBeVisibleAsync();
+        await LookAsync("the agent's form");
+        await page.GotoAsync($"/team/agents/{agent[..50]}_gone");
+        await Expect(page.GetByText("When you ask for help, quote")).ToBeVisibleAsync();
+        await LookAsync("no such agent");
+        foreach (var (entry, shown) in ((string, string)[])[("Edit", "Unfinished runs at once"), ("Set the password", "New password")])
+        {
+            await page.GotoAsync("/admin/users");
+            await page.GetByLabel("Exact name").FillAsync(person);
+            await page.Button("Search").ClickAsync();
+            await page.Button($"Actions for {person}").ClickAsync();
+            await page.GetByRole(AriaRole.Menuitem, new() { Name = entry }).ClickAsync();
+            await Expect(page.GetByRole(AriaRole.Dialog).GetByLabel(shown)).ToBeVisibleAsync();
+            await LookAsync($"{entry}, of a person");
+        }
+
+        await page.Context.CloseAsync();
+        using var removed = await world.App.SendAsync(HttpMethod.Delete, $"/api/v1/agents/{agent}", null, ("If-Match", "*"));
+        Assert.True(bad.Count == 0, string.Join('\n', bad));
+        Assert.True(removed.IsSuccessStatusCode, removed.ToString());
+    }
+
     private static Task<string[]> HarmAsync(IPage page) => page.EvaluateAsync<string[]>(
             """
             () => {
               const bad = [];
               if (window.pwned !== undefined) bad.push('it ran');
               if (document.documentElement.scrollWidth > innerWidth) bad.push(`the page is ${document.documentElement.scrollWidth} wide`);
+              for (const e of document.querySelectorAll('[role=dialog]')) if (e.scrollWidth > e.clientWidth) bad.push(`a dialog of ${e.clientWidth} is ${e.scrollWidth} wide`);
               const what = e => `${e.tagName} ${e.className} ${Math.round(e.getBoundingClientRect().width)}: ${e.textContent.slice(0, 60)}`;
               for (const e of document.querySelectorAll('img, script')) if (e.getAttribute('src') === 'x' || e.textContent.includes('pwned')) bad.push('made: ' + e.outerHTML);
               for (const e of document.querySelectorAll('main button, main input, main textarea, main [role=group], main li, main p, main h1, main h2')) {
                 const { left, right, width } = e.getBoundingClientRect();
-                if (width > 0 && left < innerWidth && right > innerWidth + 1 && !e.closest('pre, figure, table, [role=treegrid], [role=tablist], [role=menu]')) bad.push('cut off: ' + what(e));
+                if (width > 0 && left < innerWidth && right > innerWidth + 1 && !e.closest('pre, figure, table, [role=treegrid], [role=tablist], [role=menu], nav')) bad.push('cut off: ' + what(e));
               }
               for (const e of document.querySelectorAll('main table')) if (e.getBoundingClientRect().width > 3 * innerWidth) bad.push('a table without an end: ' + what(e));
               const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

@@ -19,6 +19,7 @@ export const sentences = {
   oneOf: 'must be one of {values}',
   invalid: 'is not valid',
   missing: 'is required',
+  notNull: 'must not be null',
   wrongType: 'is of the wrong type, or not a legal value',
   unknownMember: 'is not a member of this object',
   notNumber: 'must be a number',

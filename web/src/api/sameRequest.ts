@@ -3,7 +3,7 @@ import { idempotencyKey } from './client';
 import { Problem } from './problem';
 
 /** What a server has refused for good: it would answer the same to the same key, whatever has changed since. Anything else may have been done although the answer was lost. */
-const isSettled = (error: unknown) => error instanceof Problem && [400, 404, 409, 412, 422].includes(error.status) && !error.code.startsWith('idempotency_');
+export const isSettled = (error: unknown) => error instanceof Problem && [400, 404, 409, 412, 422].includes(error.status) && !error.code.startsWith('idempotency_');
 
 /** Keys of requests that must not act twice: the same content sent again after a lost answer is the same request. */
 export class SameRequest {

@@ -3,6 +3,7 @@ import { Suspense, useEffect, useRef, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { NavLink, Outlet, useLocation } from 'react-router';
 import { useApprovalCount, useApprovalNotices } from './approvals';
+import { AsksBack } from './AsksBack';
 import { useRunNotices } from './runNotices';
 import { useSession } from './session';
 import { SignInAgain } from './SignIn';
@@ -96,6 +97,7 @@ export function Shell() {
       </main>
       <CommandPalette />
       <Shortcuts />
+      <AsksBack />
       <SignInAgain open={ended} username={user.username} onDone={signedInAgain} onLeave={() => void signOut()} />
     </div>
   );

@@ -2,10 +2,13 @@ import { cleanup, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { Tooltip } from 'radix-ui';
 import { useState } from 'react';
+import { createMemoryRouter, Link, Outlet, RouterProvider } from 'react-router';
 import { afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { Problem } from '../api/problem';
+import { AsksBack } from '../app/AsksBack';
 import { startLanguages } from '../i18n';
 import { ConfirmDialog, Dialog } from './Dialog';
+import { TextField } from './Field';
 import { Form } from './Form';
 
 beforeAll(() => startLanguages('en'));
@@ -61,4 +64,100 @@ it('stays while a form in it is being sent', async () => {
   await vi.waitFor(() => { expect(screen.getByRole('button', { name: 'Save' }).getAttribute('aria-disabled')).toBeNull(); });
   await user.keyboard('{Escape}');
   expect(onClose).toHaveBeenCalledOnce();
+});
+
+function Editor({ save = () => Promise.resolve() }: { save?: () => Promise<unknown> }) {
+  const [open, setOpen] = useState(false);
+  const [text, setText] = useState('');
+  const close = () => { setOpen(false); };
+  return (
+    <>
+      <button type="button" onClick={() => { setOpen(true); }}>Edit</button>
+      <Dialog open={open} onClose={close} title="A prompt">
+        <Form submit="Save" onCancel={close} fields={[]} onSubmit={save}>{() => <TextField label="Prompt" value={text} onChange={(e) => { setText(e.target.value); }} />}</Form>
+      </Dialog>
+    </>
+  );
+}
+
+const prompt = () => screen.queryByRole('dialog', { name: 'A prompt' });
+const question = () => screen.findByRole('dialog', { name: 'Leave without saving?' });
+
+it.each([['Escape', '{Escape}'], ['the cross', 'Close'], ['the button', 'Cancel']])('asks before %s takes away what was typed', async (_, way) => {
+  render(<Tooltip.Provider><Editor /></Tooltip.Provider>);
+  const user = userEvent.setup();
+  const leave = () => way === '{Escape}' ? user.keyboard(way) : user.click(screen.getByRole('button', { name: way }));
+  await user.click(screen.getByRole('button', { name: 'Edit' }));
+  await leave();
+  expect(prompt()).toBeNull(); // nothing was typed: nothing to ask
+  await user.click(screen.getByRole('button', { name: 'Edit' }));
+  await user.type(screen.getByLabelText('Prompt'), 'An hour of work');
+  await leave();
+  await question();
+  await user.click(screen.getByRole('button', { name: 'Go on editing' }));
+  expect(screen.getByLabelText<HTMLInputElement>('Prompt').value).toBe('An hour of work');
+  await leave();
+  await question();
+  await user.click(screen.getByRole('button', { name: 'Discard it' }));
+  await vi.waitFor(() => { expect(screen.queryByRole('dialog')).toBeNull(); expect(document.activeElement).toBe(screen.getByRole('button', { name: 'Edit' })); });
+});
+
+it('is not closed by a click beside it when something was typed, and asks nothing when it was sent, unless it was not', async () => {
+  const saves: unknown[] = [false, true];
+  render(<Tooltip.Provider><Editor save={() => Promise.resolve(saves.shift())} /></Tooltip.Provider>);
+  const user = userEvent.setup({ pointerEventsCheck: 0 });
+  await user.click(screen.getByRole('button', { name: 'Edit' }));
+  await user.type(screen.getByLabelText('Prompt'), 'An hour of work');
+  await new Promise((done) => { setTimeout(done, 0); }); // only then does Radix listen to what happens outside
+  await user.click(document.body);
+  expect(screen.getAllByRole('dialog')).toEqual([prompt()]);
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  await user.keyboard('{Escape}');
+  await question();
+  await user.click(screen.getByRole('button', { name: 'Go on editing' }));
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  await user.keyboard('{Escape}');
+  expect(screen.queryByRole('dialog')).toBeNull();
+});
+
+it('asks before the way back in the browser takes away what was typed', async () => {
+  const router = createMemoryRouter([{ element: <><Outlet /><AsksBack /></>, children: [{ path: '/', element: <Link to="/agent">On</Link> }, { path: '/agent', element: <Editor /> }] }]);
+  render(<Tooltip.Provider><RouterProvider router={router} /></Tooltip.Provider>);
+  const user = userEvent.setup();
+  await user.click(await screen.findByRole('link', { name: 'On' }));
+  await user.click(await screen.findByRole('button', { name: 'Edit' }));
+  await user.type(screen.getByLabelText('Prompt'), 'An hour of work');
+  void router.navigate(-1);
+  await question();
+  await user.click(screen.getByRole('button', { name: 'Go on editing' }));
+  expect([prompt() === null, router.state.location.pathname]).toEqual([false, '/agent']);
+  void router.navigate(-1);
+  await question();
+  await user.click(screen.getByRole('button', { name: 'Discard it' }));
+  expect(await screen.findByRole('link', { name: 'On' })).toBeTruthy();
+  expect(screen.queryByRole('dialog')).toBeNull();
+});
+
+function Secrets() {
+  const [names, setNames] = useState(['Alpha', 'Beta', 'Gamma']);
+  const [name, setName] = useState<string | null>(null);
+  return (
+    <main>
+      <h1 tabIndex={-1} data-page-title>Secrets</h1>
+      {names.length > 0 ? <table><tbody>{names.map((n) => <tr key={n}><td><button type="button" onClick={() => { setName(n); }}>Remove {n}</button></td></tr>)}</tbody></table> : null}
+      <ConfirmDialog open={name !== null} onClose={() => { setName(null); }} title="Remove it?" description="For good." action="Remove" onConfirm={() => { setNames(names.filter((n) => n !== name)); return Promise.resolve(); }} />
+    </main>
+  );
+}
+
+it('leaves the focus where the deleted row was, at the end of the list at the last one, and without any at the title', async () => {
+  render(<Tooltip.Provider><Secrets /></Tooltip.Provider>);
+  const user = userEvent.setup();
+  for (const [gone, next] of [['Beta', 'Remove Gamma'], ['Gamma', 'Remove Alpha'], ['Alpha', 'Secrets']]) {
+    screen.getByRole('button', { name: `Remove ${gone ?? ''}` }).focus();
+    await user.keyboard('{Enter}');
+    screen.getByRole('button', { name: 'Remove' }).focus();
+    await user.keyboard('{Enter}');
+    await vi.waitFor(() => { expect([screen.queryByRole('dialog'), document.activeElement?.textContent]).toEqual([null, next]); });
+  }
 });

@@ -8,6 +8,7 @@ import { Said } from './Said';
 import styles from './Form.module.css';
 
 interface FormProps {
+  /** Gives `false` if nothing was sent. */
   onSubmit: () => Promise<unknown>;
   submit: string;
   onCancel?: () => void;
@@ -19,25 +20,26 @@ interface FormProps {
   children: (errors: (field: string) => readonly ReactNode[] | undefined, busy: boolean) => ReactNode;
 }
 
-/** The one form: sends once, shows each refusal at its field, and asks when somebody else was quicker (412). */
+/** The one form: sends once, shows each refusal at its field, asks when somebody else was quicker (412), and in a dialog before what was typed is lost. */
 export function Form({ onSubmit, submit, onCancel, fields, onReload, onOverwrite, children }: FormProps) {
   const { t } = useTranslation();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const [conflict, setConflict] = useState(false);
   const form = useRef<HTMLFormElement>(null);
-  useHoldsDialog(busy);
+  const [dirty, setDirty] = useState(false);
+  const leave = useHoldsDialog(busy, dirty);
 
   // A long form: the first refused field may be out of sight. With the refusal, not a moment after it: what is typed meanwhile would go elsewhere.
   useLayoutEffect(() => {
     if (error) form.current?.querySelector<HTMLElement>('[aria-invalid]')?.focus();
   }, [error]);
 
-  const run = async (work: () => Promise<unknown>) => {
+  const run = async (work: () => Promise<unknown>, saves = true) => {
     setBusy(true);
     setError(null);
     try {
-      await work();
+      if (await work() !== false && saves) setDirty(false);
     } catch (e) {
       if (e instanceof Problem && e.status === 412 && (onReload ?? onOverwrite)) setConflict(true);
       else setError(e);
@@ -52,7 +54,7 @@ export function Form({ onSubmit, submit, onCancel, fields, onReload, onOverwrite
   const isAtFields = Object.keys(byField).length > 0 && elsewhere.length === 0;
   return (
     <form
-      ref={form} className={styles.form} noValidate
+      ref={form} className={styles.form} noValidate onChange={() => { setDirty(true); }}
       onSubmit={(event: FormEvent) => {
         event.preventDefault();
         if (!busy) void run(onSubmit);
@@ -62,14 +64,14 @@ export function Form({ onSubmit, submit, onCancel, fields, onReload, onOverwrite
       {elsewhere.map(([field, messages]) => <div key={field} className={styles.other} role="alert"><code>{field}</code> {messages.map((message) => <Fragment key={message}><Said text={message} /> </Fragment>)}</div>)}
       {error && !isAtFields ? <ErrorNotice error={error} withFields={false} /> : null}
       <div className={styles.foot}>
-        {onCancel ? <Button kind="ghost" disabled={busy} onClick={onCancel}>{t('action.cancel')}</Button> : null}
+        {onCancel ? <Button kind="ghost" disabled={busy} onClick={() => { leave(onCancel); }}>{t('action.cancel')}</Button> : null}
         <Button kind="primary" type="submit" busy={busy}>{submit}</Button>
       </div>
       <Dialog
         open={conflict} onClose={() => { setConflict(false); }} title={t('conflict.title')} description={t('conflict.text')}
         footer={(
           <>
-            {onReload ? <Button onClick={() => { setConflict(false); void run(async () => { await onReload(); }); }}>{t('conflict.reload')}</Button> : null}
+            {onReload ? <Button onClick={() => { setConflict(false); void run(async () => { await onReload(); }, false); }}>{t('conflict.reload')}</Button> : null}
             {onOverwrite ? <Button kind="danger" onClick={() => { setConflict(false); void run(onOverwrite); }}>{t('conflict.overwrite')}</Button> : null}
           </>
         )}

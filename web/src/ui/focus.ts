@@ -7,13 +7,26 @@ function origin(): Element | null {
   return opener ? document.getElementById(opener) : at;
 }
 
-/** Gives the focus back to where it was when the component came. For what opens over a page without a trigger of its own. */
+/** In whose place something else stands when it is gone: the row of a list. */
+function placeOf(element: Element | null): { list: Element; index: number } | null {
+  const row = element?.closest('tr, li');
+  return row?.parentElement ? { list: row.parentElement, index: [...row.parentElement.children].indexOf(row) } : null;
+}
+
+/** Gives the focus back to where it was when the component came. For what opens over a page without a trigger of its own. If that went away meanwhile, such as a row that was deleted, the row that stands there now gets it, or the page's title. */
 export function useFocusBack(): (event: Event) => void {
   const [from] = useState(origin);
+  const [place] = useState(() => placeOf(from));
   return (event) => {
-    if (!(from instanceof HTMLElement) || !from.isConnected) return;
+    let to = from instanceof HTMLElement && from.isConnected ? from : null;
+    if (!to) {
+      if (document.activeElement !== document.body) return; // somebody has it already
+      const row = place?.list.isConnected ? place.list.children[place.index] ?? place.list.lastElementChild : null;
+      to = row?.querySelector<HTMLElement>('button:enabled') ?? document.querySelector<HTMLElement>('main [data-page-title]');
+    }
+    if (!to) return;
     event.preventDefault();
-    from.focus();
+    to.focus({ preventScroll: to.hasAttribute('data-page-title') });
   };
 }
 

@@ -79,12 +79,25 @@ capabilities: { drop: [ALL] }
 - name: {{ $name }}
   valueFrom: { secretKeyRef: { name: {{ $secret }}, key: {{ $key }}, optional: true } }
 {{- end }}
+{{- /* Beside a password; whether an existing secret has one is not known here, and a name alone makes nobody. */}}
+{{- if or .Values.existingSecret .Values.secrets.adminPassword }}
 - { name: ROOTMAS_ADMIN_USERNAME, value: admin }
+{{- end }}
 {{- range $name, $value := .Values.settings }}
 {{- if not (and $.backupsFolder (eq $name "Backups__Folder")) }}
 - { name: ROOTMAS__{{ $name }}, value: {{ include "root-mas.text" $value }} }
 {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/* What Prometheus is asked, of this release alone: by the labels that its PodMonitor gives. Without one nobody here knows what they are called. */}}
+{{- define "root-mas.query" -}}
+{{- if .root.Values.serviceMonitor.enabled -}}
+{{- $ours := printf "namespace=%q,release=%q" .root.Release.Namespace .root.Release.Name -}}
+{{- regexReplaceAll "(rootmas[_:][a-z0-9_:]+|http_server_[a-z_]+|gen_ai_client_[a-z_]+|\\bup\\b)" .expr (printf "${1}{%s}" $ours) | replace "}{" "," -}}
+{{- else -}}
+{{- .expr -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "root-mas.mounts" -}}

@@ -42,6 +42,12 @@ internal static class DataChecks
             yield return new Finding("permissions", "bad", $"others may look into {path}, which holds keys and conversations", $"chmod 700 {path}, or rootmas doctor --fix") { Fix = () => SetMode(path, DirectoryMode) };
         }
 
+        if (OfOthers(path) is [var first, ..] strange && FileOwner.Of(path) is { } owner)
+        {
+            var name = FileOwner.NameOf(owner);
+            yield return Finding.Bad("permissions", $"{strange.Count} files in {path} are not {name}'s, the first is {Path.GetRelativePath(path, first)}", $"Something ran as another user there, and the server cannot open what that made: chown -R {name} {path}");
+        }
+
         var open = OpenToOthers(path);
         if (open.Count > 0)
         {
@@ -92,6 +98,11 @@ internal static class DataChecks
 
     private static List<string> OpenToOthers(string path) =>
         OperatingSystem.IsWindows() ? [] : [.. Inside(new DirectoryInfo(path)).Where(static f => (f.UnixFileMode & Others) != UnixFileMode.None).Select(static f => f.FullName).Order(StringComparer.Ordinal)];
+
+    /// <summary>What is not of the directory's own user. The folder of a file system that begins here is root's, and no matter.</summary>
+    private static List<string> OfOthers(string path) =>
+        FileOwner.Of(path) is not { } owner ? []
+            : [.. Inside(new DirectoryInfo(path)).Where(f => f.Name != "lost+found" && FileOwner.Of(f.FullName) is { } theirs && theirs != owner).Select(static f => f.FullName).Order(StringComparer.Ordinal)];
 
     /// <summary>All that lies in it. Links and what lies behind them are somebody else's: whoever may write here could point them anywhere.</summary>
     private static IEnumerable<FileSystemInfo> Inside(DirectoryInfo folder)

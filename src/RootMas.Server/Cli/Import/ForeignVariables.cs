@@ -1,4 +1,6 @@
 using System.ComponentModel.DataAnnotations;
+using System.Text;
+using RootMas.Server.Identity.Machines;
 using RootMas.Server.Platform.Broker;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Redis;
@@ -19,7 +21,7 @@ internal static class ForeignVariables
         ["OPENAI_API_BASE"] = "OPENAI_BASE_URL",
         ["REDIS_URL"] = "ROOTMAS__Redis__ConnectionString",
         ["RABBITMQ_URL"] = "ROOTMAS__RabbitMq__Uri", ["AMQP_URL"] = "ROOTMAS__RabbitMq__Uri", ["CELERY_BROKER_URL"] = "ROOTMAS__RabbitMq__Uri",
-        ["ADMIN_SECRET"] = "ROOTMAS_ADMIN_SECRET",
+        ["ADMIN_SECRET"] = AdminSecret.Variable,
         ["SEARXNG_URL"] = "ROOTMAS__Tools__Search__BaseUrl",
     };
 
@@ -81,6 +83,7 @@ internal static class ForeignVariables
     {
         _ when DotEnv.Quoted(value) is null => "a line of a file cannot hold its value; put the value into a file of its own and name that: NAME_FILE",
         _ when before.Exists(b => b.Name == name) => $"{name} was given before, by another variable",
+        AdminSecret.Variable when Encoding.UTF8.GetByteCount(value) < AdminSecret.Shortest => $"is too short to be a secret: at least {AdminSecret.Shortest} bytes are needed here",
         "ROOTMAS__Redis__ConnectionString" when RedisAddress.Problem(value) is { } problem => problem,
         "ROOTMAS__Database__ConnectionString" when !PostgresConnection.TryParse(value, out var problem) => problem,
         "ROOTMAS__RabbitMq__Uri" when Refused(new BrokerOptions { Uri = value }) is { } problem => $"the only broker here is RabbitMQ, and its address {problem}. Without one runs wait in the database",

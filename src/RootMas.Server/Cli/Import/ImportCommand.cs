@@ -33,6 +33,11 @@ internal static class ImportCommand
             var report = new ImportReport();
             var agents = new ForeignAgent(await ModelsAsync(settings.ConfigPath, cancellationToken), tools.All.Select(static t => t.Name).ToHashSet(StringComparer.Ordinal), report);
             var imported = await ReadAsync(folder, agents, report, cancellationToken);
+            foreach (var problem in Refused(options.ToArguments(), settings.Variables, imported.Variables))
+            {
+                report.Refused(".env", problem);
+            }
+
             var target = new ImportTarget(settings.ConfigPath, parsed.GetValue(Replace), report);
             var files = await target.PrepareAsync(imported, tools, app.Services.GetRequiredService<AgentsOptions>(), cancellationToken);
             var isDry = parsed.GetValue(DryRun);
@@ -57,6 +62,23 @@ internal static class ImportCommand
         {
             throw new CliException(ExitCodes.NotFound, $"{folder} cannot be read: {e.Message} Nothing was changed.", e);
         }
+    }
+
+    /// <summary>What a start would say of the variables that are taken over, beside those of here, which are well: the program works with them.</summary>
+    private static IReadOnlyList<string> Refused(ServerArguments here, Variables known, IReadOnlyList<(string Name, string Value)> ours)
+    {
+        if (ours.Count == 0)
+        {
+            return [];
+        }
+
+        var variables = known.Names.ToDictionary(static n => n, n => known.Get(n) ?? "", StringComparer.Ordinal);
+        foreach (var (name, value) in ours)
+        {
+            variables[name] = value;
+        }
+
+        return ServerHost.ReadSettings(here with { Environment = variables, Urls = null }).Problems;
     }
 
     /// <summary>Names of models.yaml; its other rules are the server's.</summary>

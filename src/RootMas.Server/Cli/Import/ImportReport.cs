@@ -27,5 +27,8 @@ internal sealed class ImportReport
 
     public void Left(string source, string text) => Add(source, "left", text);
 
+    /// <summary>What was taken, and a start still refuses: in the server's own words, all of them.</summary>
+    public void Refused(string source, string problem) => _lines.Add(new(source, "changed", $"a start refuses what was taken over, until you change it: {problem}"));
+
     private void Add(string source, string outcome, string text) => _lines.Add(new(source, outcome, text.Length > LongestText ? text[..LongestText] + "…" : text));
 }

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using RootMas.Server.Identity.Secrets;
 using RootMas.Server.Identity.Tokens;
 using RootMas.Server.Identity.Users;
@@ -50,13 +49,10 @@ internal sealed partial class AccessFollower : IHostedService
     /// <summary>In this order: what was checked with a key that is void now is not remembered after it.</summary>
     private async Task TakeKeysAsync()
     {
-        try
+        await _signing.ReloadAsync(CancellationToken.None);
+        if (_signing.Closed is { Count: > 0 } closed)
         {
-            await _signing.ReloadAsync(CancellationToken.None);
-        }
-        catch (CryptographicException error)
-        {
-            LogOtherMaster(error);
+            LogOtherMaster(string.Join(", ", closed));
         }
 
         _callers.Forget();
@@ -74,8 +70,8 @@ internal sealed partial class AccessFollower : IHostedService
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "A new signing key cannot be opened: the master key was changed since this instance started. Tokens that it signed are refused here until this instance starts again with the new master key")]
-    private partial void LogOtherMaster(Exception exception);
+    [LoggerMessage(Level = LogLevel.Error, Message = "The signing key {Keys} cannot be opened: the master key was changed since this instance started. Tokens that it signed are refused here, and none are made, until this instance starts again with the new master key")]
+    private partial void LogOtherMaster(string keys);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Secrets that another instance changed cannot be opened here; the ones before stay in use")]
     private partial void LogNotOpened(Exception exception);

@@ -32,23 +32,10 @@ internal sealed class RouteLimit
     /// <summary>The stream that this request asks for; null: none, it is a request like others.</summary>
     public StreamKind? StreamOf(HttpRequest request) => Stream switch
     {
-        StreamKind.Events when AcceptsEvents(request) => Stream,
+        StreamKind.Events when EventStreams.AreWanted(request) => Stream,
         StreamKind.Socket when request.Headers.Upgrade.Count > 0 || HttpMethods.IsConnect(request.Method) => Stream,
         _ => null,
     };
-
-    private static bool AcceptsEvents(HttpRequest request)
-    {
-        foreach (var accept in request.Headers.Accept)
-        {
-            if (accept is not null && accept.Contains("text/event-stream", StringComparison.OrdinalIgnoreCase))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
 
     /// <summary>What a user's request to this route is counted under, and how many of them there may be.</summary>
     public (string Limit, string Bucket, LimitRule Rule) For(Caller caller, LimitRules rules)

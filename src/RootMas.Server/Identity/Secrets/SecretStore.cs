@@ -65,6 +65,15 @@ public sealed class SecretStore(IDatabase database, SecretBox box, ChangeFeed ch
             cancellationToken);
     }
 
+    /// <summary>The same value, sealed with the key of now, unless it was changed meanwhile.</summary>
+    internal Task SealAnewAsync(string name, byte[] before, string value, CancellationToken cancellationToken)
+    {
+        var anew = box.Seal(PurposeOf(name), value);
+        return database.WriteAsync(
+            session => session.Prepared("update secrets set sealed = @sealed where name = @name and sealed = @before").Set("sealed", anew).Set("name", name).Set("before", before).RunAsync(),
+            cancellationToken);
+    }
+
     internal static string PurposeOf(string name) => "secret/" + name;
 
     private static ValueTask<int> InsertAsync(DbSession session, SecretChange change, byte[] value) =>

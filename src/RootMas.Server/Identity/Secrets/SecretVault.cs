@@ -1,5 +1,7 @@
 using System.Collections.Frozen;
 using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform;
 using RootMas.Server.Platform.Secrets;
 
@@ -12,7 +14,7 @@ public delegate IEnumerable<string> SecretUses(string name);
 public delegate Task SecretsChanged(CancellationToken cancellationToken);
 
 /// <summary>The opened secrets, for the code that sends them where they belong. Never shown, never logged.</summary>
-public sealed class SecretVault(SecretStore store, SecretBox box)
+public sealed class SecretVault(SecretStore store, SecretBox box, KeyRing keys, AuditLog audit)
 {
     private readonly SemaphoreSlim _gate = new(1, 1);
     private FrozenDictionary<string, string> _values = FrozenDictionary<string, string>.Empty;
@@ -37,6 +39,11 @@ public sealed class SecretVault(SecretStore store, SecretBox box)
         {
             var rows = await store.LoadAsync(cancellationToken);
             _ = box.Id; // the key is there, or made, before the first secret needs it
+            if (!_isLoaded && await TakeOverAsync(rows, cancellationToken))
+            {
+                rows = await store.LoadAsync(cancellationToken);
+            }
+
             var values = rows.ToFrozenDictionary(static r => r.Name, Open, StringComparer.Ordinal);
             var isChanged = values.Count != _values.Count || values.Any(v => _values.GetValueOrDefault(v.Key) != v.Value);
             Volatile.Write(ref _values, values);
@@ -52,6 +59,59 @@ public sealed class SecretVault(SecretStore store, SecretBox box)
         }
     }
 
+    /// <summary>At the start: what a master key sealed itself, the one of now or the one before, is sealed with the key of now; what was sealed with a key that is lost, as the operator says, goes.</summary>
+    /// <returns>Whether there was anything of the kind.</returns>
+    private async Task<bool> TakeOverAsync(List<(string Name, byte[] Sealed)> rows, CancellationToken cancellationToken)
+    {
+        var masters = keys.Masters.Select(static key => new SecretBox(key)).ToList();
+        var others = rows.Where(r => SecretBox.KeyOf(r.Sealed) is { } key && key != box.Id).ToList();
+        foreach (var (name, value) in others)
+        {
+            var key = SecretBox.KeyOf(value)!;
+            if (masters.Find(m => m.Id == key) is { } master)
+            {
+                await SealAnewAsync(name, value, master, cancellationToken);
+            }
+            else if (keys.IsLost(SecretBox.FileName))
+            {
+                await RemoveAsync(name, key, cancellationToken);
+            }
+        }
+
+        return others.Count > 0;
+    }
+
+    private async Task SealAnewAsync(string name, byte[] value, SecretBox master, CancellationToken cancellationToken)
+    {
+        string plain;
+        try
+        {
+            plain = master.Open(SecretStore.PurposeOf(name), value);
+        }
+        catch (CryptographicException)
+        {
+            return; // the row was changed, which is said when it is opened
+        }
+
+        await store.SealAnewAsync(name, value, plain, cancellationToken);
+    }
+
+    private async Task RemoveAsync(string name, string key, CancellationToken cancellationToken)
+    {
+        var entry = new AuditEntry
+        {
+            Action = "secret.delete",
+            TargetKind = "secret",
+            TargetId = name,
+            Before = new JsonObject { ["key"] = key },
+            After = new JsonObject { ["reason"] = "key_lost" },
+        };
+        if (await store.FindAsync(name, cancellationToken) is { } read)
+        {
+            await store.ChangeAsync(new SecretChange(name, null, read, "", session => audit.AppendAsync(session, entry)), cancellationToken);
+        }
+    }
+
     private string Open((string Name, byte[] Sealed) row)
     {
         try
@@ -61,7 +121,7 @@ public sealed class SecretVault(SecretStore store, SecretBox box)
         catch (CryptographicException)
         {
             throw new StartupRefusedException(SecretBox.KeyOf(row.Sealed) is { } other && other != box.Id
-                ? $"The secret '{row.Name}' was sealed with the key {other}, and the key here is {box.Id} (ROOTMAS_MASTER_KEY, or keys/{SecretBox.FileName} of the data directory). Put the right key back, from a backup if need be."
+                ? $"The secret '{row.Name}' was sealed with the key {other}, and the key here is {box.Id} (ROOTMAS_MASTER_KEY, or keys/{SecretBox.FileName} of the data directory). Put the right key back, from a backup if need be. If it is lost, start once with ROOTMAS__Keys__Replace__0={SecretBox.FileName}: secrets that were sealed with it are removed then, and have to be entered anew."
                 : $"The secret '{row.Name}' cannot be opened: its row was changed. Restore the database from a backup.");
         }
     }

@@ -1,5 +1,6 @@
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
+using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Identity.Tokens;
 
@@ -46,7 +47,12 @@ public sealed class AccessTokens
     /// <summary>How long a login's token is good for.</summary>
     public TimeSpan Lifetime => _options.AccessTokenLifetime;
 
+    /// <summary>Before anything is spent for a token that could not be made.</summary>
+    /// <exception cref="ProblemException">This instance cannot make tokens now.</exception>
+    public void RequireKey() => _keys.ToSign();
+
     /// <param name="expiresAt">Null: after <see cref="Lifetime"/>.</param>
+    /// <exception cref="ProblemException">This instance cannot make tokens now.</exception>
     public string Issue(string userId, string sessionId, DateTimeOffset? expiresAt = null)
     {
         var now = _clock.GetUtcNow();
@@ -64,7 +70,7 @@ public sealed class AccessTokens
                 [SessionClaim] = sessionId,
                 [JwtRegisteredClaimNames.Jti] = Guid.CreateVersion7().ToString("N"),
             },
-            SigningCredentials = new SigningCredentials(_keys.Current, SecurityAlgorithms.HmacSha256),
+            SigningCredentials = new SigningCredentials(_keys.ToSign(), SecurityAlgorithms.HmacSha256),
         });
     }
 

@@ -20,8 +20,17 @@ public static class KeysApi
             .WithSummary("Change the signing key").WithDescription("A new key signs from now on; the old one verifies until the last token that it signed is over, or with void_old not at all: then everybody refreshes. No restart, no one is logged out.");
     }
 
-    private static async Task<Ok<Page<SigningKeyAnswer>>> ListAsync(SigningKeys keys, HttpContext context) =>
-        TypedResults.Ok(PageOf(keys.AreGiven ? [] : await keys.ListAsync(context.RequestAborted)));
+    private static async Task<Results<Ok<Page<SigningKeyAnswer>>, Problem>> ListAsync([Description(Paging.ShortLimit)] int? limit, string? cursor, SigningKeys keys, HttpContext context)
+    {
+        var all = keys.AreGiven ? [] : await keys.ListAsync(context.RequestAborted);
+        if (Paging.ReadShort(limit, cursor, all.Count, out var page) is { } invalid)
+        {
+            return invalid;
+        }
+
+        var (items, next) = Paging.PageOf(all, page, static k => k.Kid);
+        return TypedResults.Ok(PageOf(items, next));
+    }
 
     private static async Task<Results<Ok<Page<SigningKeyAnswer>>, Problem>> RotateAsync(
         [Description("Old keys are void at once: after somebody else may have seen one.")] bool? void_old, SigningKeys keys, CallerCache remembered, HttpContext context)
@@ -37,11 +46,11 @@ public static class KeysApi
             remembered.Forget();
         }
 
-        return TypedResults.Ok(PageOf(rotated));
+        return TypedResults.Ok(PageOf(rotated, null));
     }
 
-    private static Page<SigningKeyAnswer> PageOf(IReadOnlyList<SigningKey> keys) =>
-        new([.. keys.Select(static k => new SigningKeyAnswer { Kid = k.Kid, CreatedAt = k.CreatedAt, VerifyUntil = k.VerifyUntil })], null);
+    private static Page<SigningKeyAnswer> PageOf(IReadOnlyList<SigningKey> keys, string? next) =>
+        new([.. keys.Select(static k => new SigningKeyAnswer { Kid = k.Kid, CreatedAt = k.CreatedAt, VerifyUntil = k.VerifyUntil })], next);
 }
 
 /// <summary>A key of access tokens.</summary>

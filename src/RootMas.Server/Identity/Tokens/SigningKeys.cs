@@ -7,6 +7,7 @@ using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform;
 using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Secrets;
 
 namespace RootMas.Server.Identity.Tokens;
@@ -27,13 +28,25 @@ public sealed class SigningKeys(IdentityOptions options, SigningKeyStore store, 
     /// <summary>One after the other: what an earlier one lists must not take the place of what a later one does.</summary>
     private readonly SemaphoreSlim _rotating = new(1, 1);
     private long? _lookedAt;
-    private volatile Ring _ring = new(FrozenDictionary<string, Known>.Empty, null);
+    private volatile Ring _ring = new(FrozenDictionary<string, Known>.Empty, null, []);
 
     /// <summary>Whether the key comes from settings, so that only they can change it.</summary>
     public bool AreGiven => options.SigningKey.Length > 0;
 
     /// <summary>The key that signs.</summary>
     public SymmetricSecurityKey Current => _ring.Current ?? throw new InvalidOperationException("Signing keys are loaded before the server listens.");
+
+    /// <summary>Those of the installation that cannot be opened here: the master key was changed since this instance started.</summary>
+    public IReadOnlyList<string> Closed => _ring.Closed;
+
+    /// <summary>The key that signs is one of those, so no token can be made here.</summary>
+    public bool CannotSign => _ring is { Current: null, Closed.Count: > 0 };
+
+    /// <summary>The key that signs, for whoever makes a token.</summary>
+    /// <exception cref="ProblemException">It cannot be opened here.</exception>
+    public SymmetricSecurityKey ToSign() => CannotSign
+        ? throw new ProblemException(Problems.Unavailable("master_key_changed", "The master key was changed since this instance started, and then the signing key, which it cannot open, so no token was made. Ask another instance; this one has to be started again with the new master key."))
+        : Current;
 
     /// <summary>One of ours by its id, null for any other; nothing is looked up outside of memory.</summary>
     public SymmetricSecurityKey? Find(string? kid) =>
@@ -50,7 +63,7 @@ public sealed class SigningKeys(IdentityOptions options, SigningKeyStore store, 
                 keys.TryAdd(before.KeyId, new Known(before, null));
             }
 
-            _ring = new Ring(keys.ToFrozenDictionary(StringComparer.Ordinal), current);
+            _ring = new Ring(keys.ToFrozenDictionary(StringComparer.Ordinal), current, []);
             return;
         }
 
@@ -59,14 +72,18 @@ public sealed class SigningKeys(IdentityOptions options, SigningKeyStore store, 
             {
                 var listed = await ListAsync(cancellationToken);
                 var signs = listed.FirstOrDefault(static k => k.VerifyUntil is null);
-                if (signs is null || await store.FindAsync(signs.Kid, cancellationToken) is null)
+                if (signs is null || await OpenAsync(signs.Kid, cancellationToken) is { Key: null, IsClosed: false })
                 {
                     // The first start, or somebody took the file away: what it signed is void, and everybody refreshes.
                     listed = await ReplaceAsync(keepOld: false, entry: null, insteadOf: signs?.Kid, cancellationToken);
                 }
 
                 await UseAsync(listed, cancellationToken);
-                return listed;
+                return Closed is [var kid, ..]
+                    ? throw new StartupRefusedException(
+                        $"The signing key {kid} cannot be opened: its row in shared_keys (signing-{kid}) was changed, or was sealed with another master key. Nothing was changed. Restore the database from a backup. " +
+                        $"If the key is lost, start once with ROOTMAS__Keys__Replace__0=signing-{kid}: the tokens that it signed are void then, and everybody's are refreshed.")
+                    : listed;
             },
             cancellationToken);
         await store.ShareFilesAsync([.. _ring.Keys.Select(static k => KeyValuePair.Create(k.Key, k.Value.Key.Key))], cancellationToken);
@@ -90,26 +107,18 @@ public sealed class SigningKeys(IdentityOptions options, SigningKeyStore store, 
         }
 
         var before = _ring;
-        try
-        {
-            await InTurnAsync(
-                async () =>
+        await InTurnAsync(
+            async () =>
+            {
+                if (_lookedAt is { } last && clock.GetElapsedTime(last) < BetweenLooks)
                 {
-                    if (_lookedAt is { } last && clock.GetElapsedTime(last) < BetweenLooks)
-                    {
-                        return [];
-                    }
+                    return [];
+                }
 
-                    _lookedAt = clock.GetTimestamp();
-                    return await TakeAsync(cancellationToken);
-                },
-                cancellationToken);
-        }
-        catch (CryptographicException)
-        {
-            return false; // made with another master key, as the log says when the change is heard of (AccessFollower)
-        }
-
+                _lookedAt = clock.GetTimestamp();
+                return await TakeAsync(cancellationToken);
+            },
+            cancellationToken);
         return !ReferenceEquals(_ring, before);
     }
 
@@ -204,29 +213,55 @@ public sealed class SigningKeys(IdentityOptions options, SigningKeyStore store, 
         return Math.Max(login, service ?? 0);
     }
 
+    /// <summary>Whatever cannot be opened here, what is no longer listed is void from now on. Where the key that signs cannot be opened none does: what an older one signs may be void everywhere else.</summary>
     private async Task UseAsync(List<SigningKey> listed, CancellationToken cancellationToken)
     {
         var keys = new Dictionary<string, Known>(StringComparer.Ordinal);
+        var closed = new List<string>();
         SymmetricSecurityKey? current = null;
         foreach (var (kid, _, until) in listed)
         {
+            var (key, isClosed) = await OpenAsync(kid, cancellationToken);
+            if (isClosed)
+            {
+                closed.Add(kid);
+            }
+            else if (key is not null)
+            {
+                keys[kid] = new Known(key, until);
+                current ??= until is null ? key : null;
+            }
+        }
+
+        var isSignerClosed = listed.Exists(k => k.VerifyUntil is null && closed.Contains(k.Kid, StringComparer.Ordinal));
+        _ring = new Ring(keys.ToFrozenDictionary(StringComparer.Ordinal), isSignerClosed ? null : current ?? _ring.Current, closed);
+        store.RemoveUnused(keys.Keys);
+    }
+
+    /// <summary>A key by its id, which follows from it: one that is known need not be opened again. Without a key and not closed: it is nowhere.</summary>
+    private async ValueTask<(SymmetricSecurityKey? Key, bool IsClosed)> OpenAsync(string kid, CancellationToken cancellationToken)
+    {
+        if (_ring.Keys.TryGetValue(kid, out var known))
+        {
+            return (known.Key, false);
+        }
+
+        try
+        {
             if (await store.FindAsync(kid, cancellationToken) is not { } bytes)
             {
-                continue;
+                return (null, false);
             }
 
             var key = KeyOf(bytes);
-            if (key.KeyId != kid)
-            {
-                throw new StartupRefusedException($"The signing key {kid} in the data directory (keys/signing-{kid}) is not the one that the database knows by this name. Put it back from a backup, or remove it: then a new one is made, and everybody's tokens are refreshed.");
-            }
-
-            keys[kid] = new Known(key, until);
-            current ??= until is null ? key : null;
+            return key.KeyId == kid
+                ? (key, false)
+                : throw new StartupRefusedException($"The signing key {kid} in the data directory (keys/signing-{kid}) is not the one that the database knows by this name. Put it back from a backup, or remove it: then a new one is made, and everybody's tokens are refreshed.");
         }
-
-        _ring = new Ring(keys.ToFrozenDictionary(StringComparer.Ordinal), current ?? _ring.Current);
-        store.RemoveUnused(keys.Keys);
+        catch (CryptographicException)
+        {
+            return (null, true);
+        }
     }
 
     private static async Task<List<SigningKey>> ReadAsync(DbSession session) =>
@@ -236,5 +271,5 @@ public sealed class SigningKeys(IdentityOptions options, SigningKeyStore store, 
 
     private sealed record Known(SymmetricSecurityKey Key, DateTimeOffset? VerifyUntil);
 
-    private sealed record Ring(FrozenDictionary<string, Known> Keys, SymmetricSecurityKey? Current);
+    private sealed record Ring(FrozenDictionary<string, Known> Keys, SymmetricSecurityKey? Current, IReadOnlyList<string> Closed);
 }

@@ -72,6 +72,7 @@ public static class AuthApi
 
     private static async Task<Results<Ok<RefreshAnswer>, Problem>> RefreshAsync(RefreshRequest request, RefreshTokens refresh, AuthAnswers answers, HttpContext context)
     {
+        answers.RequireKey();
         var refreshed = await refresh.RefreshAsync(request.RefreshToken, context.Audit("auth.refresh"), context.RequestAborted);
         return refreshed.Token is null
             ? Problems.Unauthorized("refresh_token_invalid", "The refresh token is not valid, or no longer. Log in again. If you did not use it twice, somebody else did: change your password.")

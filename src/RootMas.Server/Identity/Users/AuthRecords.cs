@@ -141,6 +141,9 @@ public sealed record MeAnswer
 /// <summary>Puts answers of logins together: tokens, or a cookie.</summary>
 public sealed class AuthAnswers(AccessTokens tokens, IdentityOptions options)
 {
+    /// <summary>Before a refresh token is spent.</summary>
+    internal void RequireKey() => tokens.RequireKey();
+
     internal LoginAnswer Of(HttpContext context, LoggedIn begun)
     {
         context.Response.Headers.CacheControl = "no-store";

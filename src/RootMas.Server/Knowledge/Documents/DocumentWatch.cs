@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Knowledge.Documents;
 
@@ -66,6 +67,11 @@ internal sealed class DocumentEventStream(IAsyncEnumerable<Document> changes) : 
         response.ContentType = "text/event-stream";
         response.Headers.CacheControl = "no-store";
         response.Headers["X-Accel-Buffering"] = "no";
+        if (HeadRequests.Is(httpContext))
+        {
+            return;
+        }
+
         try
         {
             await foreach (var document in changes.WithCancellation(ending.Token))

@@ -11,7 +11,7 @@ internal sealed record OfflineResult(string Tool, string Arguments, string Text)
 /// <summary>What the offline model looks at in a request: the last thing that was asked, what tools returned since, and what it may do.</summary>
 internal sealed class OfflineView
 {
-    private static readonly string[] SystemNotes = ["[Note from the system]", "[Summary of the earlier conversation", "[Instructions from the caller", "[Remembered from earlier", "[Your earlier answer"];
+    private static readonly string[] SystemNotes = ["[Note from the system]", "[Summary of the earlier conversation", "[Summary of what was said before", "[Instructions from the caller", "[Remembered from earlier", "[Your earlier answer"];
 
     public OfflineView(IReadOnlyList<ChatMessage> messages, ChatOptions? options)
     {

@@ -12,6 +12,8 @@ internal sealed class AnswerParser
 {
     private readonly List<AIContent> _pending = [];
     private readonly ThinkTagSplitter _think = new();
+    private readonly PieceText _text = new();
+    private readonly PieceText _reasoning = new();
     private ToolCallAssembler? _calls;
 
     /// <summary>Something of the answer came that is not handed on yet, or never is.</summary>
@@ -33,6 +35,9 @@ internal sealed class AnswerParser
     public int Characters { get; private set; }
 
     public bool HasCalls => _calls is { Count: > 0 };
+
+    /// <summary>What has come ends in the middle of a character.</summary>
+    public bool IsCut => _text.IsCut || _reasoning.IsCut || _calls?.IsCut is true;
 
     /// <summary>Reads one object.</summary>
     /// <exception cref="JsonException">Not JSON.</exception>
@@ -234,8 +239,8 @@ internal sealed class AnswerParser
 
         Characters += _calls?.TakeGrowth() ?? 0;
         _hasMoved |= _calls?.TakeMoved() is true || delta.HasThought || delta.Text is { Length: > 0 };
-        AppendReasoning(delta.Reasoning);
-        Append(delta.Text is { Length: > 0 } text ? _think.Split(text) : default);
+        AppendReasoning(_reasoning.Join(delta.Reasoning ?? ""));
+        Append(delta.Text is { Length: > 0 } text ? _think.Split(_text.Join(text)) : default);
     }
 
     private void Append((string Reasoning, string Text) piece)

@@ -58,7 +58,7 @@ internal ref struct DeltaReader
         json.Read();
         if (json.TokenType == JsonTokenType.String)
         {
-            return json.GetString();
+            return PieceText.Read(ref json);
         }
 
         json.Skip();
@@ -70,7 +70,7 @@ internal ref struct DeltaReader
     {
         if (json.TokenType == JsonTokenType.String)
         {
-            Text = FirstOf(json.GetString(), Text, "");
+            Text = FirstOf(PieceText.Read(ref json), Text, "");
             return;
         }
 
@@ -89,7 +89,7 @@ internal ref struct DeltaReader
 
             if (part.TryGetProperty("text"u8, out var text) && text.ValueKind == JsonValueKind.String)
             {
-                Text += text.GetString();
+                Text += PieceText.Read(text);
             }
             else if (part.TryGetProperty("thinking"u8, out var thinking))
             {
@@ -100,10 +100,10 @@ internal ref struct DeltaReader
 
     private static string TextOf(JsonElement thinking) => thinking.ValueKind switch
     {
-        JsonValueKind.String => thinking.GetString() ?? "",
+        JsonValueKind.String => PieceText.Read(thinking),
         JsonValueKind.Array => string.Concat(thinking.EnumerateArray()
             .Where(p => p.ValueKind == JsonValueKind.Object && p.TryGetProperty("text"u8, out var t) && t.ValueKind == JsonValueKind.String)
-            .Select(p => p.GetProperty("text"u8).GetString())),
+            .Select(p => PieceText.Read(p.GetProperty("text"u8)))),
         _ => "",
     };
 
@@ -121,7 +121,7 @@ internal ref struct DeltaReader
         {
             if (part.ValueKind == JsonValueKind.Object && part.TryGetProperty(member, out var text) && text.ValueKind == JsonValueKind.String)
             {
-                joined += text.GetString();
+                joined += PieceText.Read(text);
             }
         }
 

@@ -50,6 +50,16 @@ internal sealed class OpenAiChatClient(ProviderTransport transport, ModelSpec mo
             throw Begun(new EndpointException(FailureKind.Unreachable, "The stream broke off before its end."), parser);
         }
 
+        if (parser.IsCut)
+        {
+            if (parser.TakeUsage() is { } billed)
+            {
+                yield return billed;
+            }
+
+            throw Begun(new EndpointException(FailureKind.InvalidAnswer, "The answer ends in the middle of a character."), parser);
+        }
+
         yield return parser.Finish();
     }
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.Extensions.AI;
+using RootMas.Runtime.Context;
 
 namespace RootMas.Server.Models.OpenAi;
 
@@ -38,13 +39,13 @@ internal static class ToolArguments
             : "{}";
     }
 
-    /// <summary>Null: not one JSON object, or one with a member twice (which could mean two things).</summary>
+    /// <summary>Null: not one JSON object, or one with a member twice (which could mean two things) or with half a surrogate pair (which nobody could write down again).</summary>
     public static Dictionary<string, object?>? Parse(string text)
     {
         try
         {
             var root = JsonElement.Parse(text, new JsonDocumentOptions { AllowDuplicateProperties = false });
-            if (root.ValueKind != JsonValueKind.Object)
+            if (root.ValueKind != JsonValueKind.Object || !JsonText.IsUnicode(root))
             {
                 return null;
             }
@@ -57,7 +58,7 @@ internal static class ToolArguments
 
             return arguments;
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException)
         {
             return null;
         }

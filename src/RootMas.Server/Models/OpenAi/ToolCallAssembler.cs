@@ -16,6 +16,9 @@ internal sealed class ToolCallAssembler
 
     public int Count => _calls.Count(c => c.Name.Length > 0);
 
+    /// <summary>The arguments of a call have half a surrogate pair that stands alone.</summary>
+    public bool IsCut => _calls.Exists(static c => !PieceText.IsWhole(c.Arguments.ToString()));
+
     public int TakeGrowth()
     {
         var growth = _growth;
@@ -136,7 +139,7 @@ internal sealed class ToolCallAssembler
             }
             else if (isArguments && json.TokenType == JsonTokenType.String)
             {
-                piece.Arguments = json.GetString();
+                piece.Arguments = PieceText.Read(ref json);
             }
             else if (isArguments && json.TokenType == JsonTokenType.StartObject)
             {

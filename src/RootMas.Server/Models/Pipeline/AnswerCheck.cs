@@ -1,7 +1,5 @@
-using System.Text.Json;
 using Microsoft.Extensions.AI;
 using RootMas.Runtime.Context;
-using RootMas.Runtime.Tools;
 
 namespace RootMas.Server.Models.Pipeline;
 
@@ -33,42 +31,8 @@ internal static class AnswerCheck
             return new AnswerFault("empty_answer");
         }
 
-        return options?.ResponseFormat is ChatResponseFormatJson format && StructureError(attempt.Text, format.Schema) is { } error
+        return options?.ResponseFormat is ChatResponseFormatJson format && StructuredAnswer.Error(attempt.Text, format.Schema) is { } error
             ? new AnswerFault("invalid_structure", Repair: error)
             : null;
-    }
-
-    /// <summary>Null: the text is JSON that fits. Else what is wrong, for the model to read.</summary>
-    public static string? StructureError(string text, JsonElement? schema)
-    {
-        JsonElement value;
-        try
-        {
-            value = JsonElement.Parse(JsonText.WithoutFence(text));
-        }
-        catch (JsonException e)
-        {
-            return $"not JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine})";
-        }
-
-        if (schema is { } wanted)
-        {
-            return Misfits(value, wanted.GetRawText());
-        }
-
-        return value.ValueKind == JsonValueKind.Object ? null : "not a JSON object";
-    }
-
-    private static string? Misfits(JsonElement value, string schema)
-    {
-        try
-        {
-            return JsonSchemaValidator.Validate(schema, value) is { Count: > 0 } misfits ? string.Join("; ", misfits.Take(5)) : null;
-        }
-        catch (JsonSchemaException)
-        {
-            // No model can be blamed for a schema that nothing can fit; its author is told by whoever reads the answer.
-            return null;
-        }
     }
 }

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.AI;
 using RootMas.Runtime.Agents;
+using RootMas.Runtime.Context;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Models.Budgets;
 
@@ -200,7 +201,7 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
             await DropAsync(attempt, "invalid_answer", unbilled: false);
             Note(candidate, "repair");
             _repairing = candidate;
-            _repair = [.. messages, new ChatMessage(ChatRole.Assistant, attempt.Text), new ChatMessage(ChatRole.User, Complaint(error))];
+            _repair = [.. messages, new ChatMessage(ChatRole.Assistant, attempt.Text), new ChatMessage(ChatRole.User, StructuredAnswer.Complaint(error))];
             return false;
         }
 
@@ -267,9 +268,6 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
             attempt.Held.Insert(0, new ChatResponseUpdate(ChatRole.Assistant, $"\n[cut off: beside other work on the same limit an answer has at most {attempt.Request.Options?.MaxOutputTokens} tokens]"));
         }
     }
-
-    private static string Complaint(string error) =>
-        $"Your answer does not follow the required JSON schema: {error}. Answer again with the corrected JSON only, without any other text.";
 
     private void Fail(Candidate candidate, EndpointException failure)
     {

@@ -84,6 +84,7 @@ public sealed class DataDirectory(string path) : IDisposable
     }
 
     /// <summary>Takes the directory for this process, until it ends or disposes this. False: somebody else has it; <see cref="ReadOwner"/> says who.</summary>
+    /// <exception cref="StartupRefusedException">It cannot be made, or it is another user's and this process is root's.</exception>
     public bool TryAcquire()
     {
         lock (gate)
@@ -94,6 +95,7 @@ public sealed class DataDirectory(string path) : IDisposable
             }
 
             Create();
+            RefuseRoot();
             var pause = default(SpinWait);
             for (var i = 0; held is null && i < LockAttempts; i++)
             {
@@ -116,7 +118,7 @@ public sealed class DataDirectory(string path) : IDisposable
     }
 
     /// <summary>As <see cref="TryAcquire"/>.</summary>
-    /// <exception cref="StartupRefusedException">Somebody else has it (exit code 5).</exception>
+    /// <exception cref="StartupRefusedException">Somebody else has it (exit code 5), or as <see cref="TryAcquire"/>.</exception>
     public void Acquire()
     {
         if (TryAcquire())
@@ -174,6 +176,16 @@ public sealed class DataDirectory(string path) : IDisposable
         {
             held?.Dispose();
             held = null;
+        }
+    }
+
+    /// <summary>Root may write everywhere, and the user whose directory it is could not open what root made in it.</summary>
+    private void RefuseRoot()
+    {
+        if (Environment.IsPrivilegedProcess && FileOwner.Of(Path) is { } owner and not 0)
+        {
+            var name = FileOwner.NameOf(owner);
+            throw new StartupRefusedException($"The data directory {Path} belongs to user {name}, who could not open what root makes in it. Run it as {name}: 'sudo rootmas …' does where install.sh has put it, 'runuser -u {name} -- …' elsewhere. Nothing was changed.");
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using Npgsql;
@@ -8,6 +9,9 @@ namespace RootMas.Server.Platform.Data;
 /// <summary>Which processes live, and which of them does what only one may do.</summary>
 public interface IPresence
 {
+    /// <summary>How long ago this process had to take its place anew, because its connection was lost; null: it never had to. Others may have lost theirs with it, and are not gone.</summary>
+    TimeSpan? SinceReturn { get; }
+
     /// <summary>Takes this process's place under its name, or makes sure that it still has it. Call before anything is done in that name, and every few seconds. A process may have several names.</summary>
     Task HoldAsync(string name, CancellationToken cancellationToken);
 
@@ -22,8 +26,8 @@ public interface IPresence
 }
 
 /// <summary>
-/// Session locks on a connection of their own: the server frees them when the connection ends, however the process ended, so others know within moments. A process that only lost its connection counts as gone too,
-/// which costs it its runs and no more: their attempts fence it off.
+/// Session locks on a connection of their own: the server frees them when the connection ends, however the process ended, so others know within moments. A process that lost its connection alone counts as gone too,
+/// which costs it its runs and no more: their attempts fence it off. Where all lost theirs, whoever is back first waits for the others (<see cref="IPresence.SinceReturn"/>).
 /// </summary>
 public sealed class PostgresPresence(IDatabase database, DatabaseOptions options) : IPresence, IAsyncDisposable
 {
@@ -36,7 +40,12 @@ public sealed class PostgresPresence(IDatabase database, DatabaseOptions options
     private readonly HashSet<string> names = new(StringComparer.Ordinal);
     private readonly HashSet<string> duties = new(StringComparer.Ordinal);
     private NpgsqlConnection? connection;
+    private bool stood;
+    private long returned; // a timestamp; 0: never
     private bool disposed;
+
+    /// <inheritdoc/>
+    public TimeSpan? SinceReturn => Volatile.Read(ref returned) is not 0 and var at ? Stopwatch.GetElapsedTime(at) : null;
 
     /// <inheritdoc/>
     public Task HoldAsync(string name, CancellationToken cancellationToken) => OnConnectionAsync(
@@ -122,6 +131,12 @@ public sealed class PostgresPresence(IDatabase database, DatabaseOptions options
             {
                 duties.Clear();
                 connection = await ConnectAsync(cancellationToken);
+                if (stood)
+                {
+                    Volatile.Write(ref returned, Stopwatch.GetTimestamp());
+                }
+
+                stood = true;
             }
 
             return await work(connection!);

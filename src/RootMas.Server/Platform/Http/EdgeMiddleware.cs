@@ -46,6 +46,7 @@ internal sealed partial class EdgeMiddleware(RequestDelegate next, ClientOrigins
         var response = context.Response;
         if (response.StatusCode >= 400 && !response.HasStarted && response.ContentLength is null && response.ContentType is null)
         {
+            HeadRequests.Allow(response.Headers);
             await ProblemWriter.WriteAsync(context, OfStatus(response.StatusCode, context));
         }
     }
@@ -78,7 +79,7 @@ internal sealed partial class EdgeMiddleware(RequestDelegate next, ClientOrigins
             return;
         }
 
-        var problem = ExceptionProblems.Of(exception, context);
+        var problem = ProblemOf(exception, context);
         if (problem.Status >= 500)
         {
             LogFailed(exception, context.Request.Method, context.GetEndpoint()?.DisplayName ?? "(no route)");
@@ -97,6 +98,20 @@ internal sealed partial class EdgeMiddleware(RequestDelegate next, ClientOrigins
         await ProblemWriter.WriteAsync(context, problem);
     }
 
+    /// <summary>Never without an answer: what cannot be told apart is a failure of ours.</summary>
+    private Problem ProblemOf(Exception exception, HttpContext context)
+    {
+        try
+        {
+            return ExceptionProblems.Of(exception, context);
+        }
+        catch (Exception e)
+        {
+            LogUntold(e, exception.GetType().Name);
+            return Problems.Internal();
+        }
+    }
+
     private static Problem OfStatus(int status, HttpContext context) => status switch
     {
         404 => Problems.NotFound("not_found", "There is nothing at this address. GET /openapi/v1.json lists what there is."),
@@ -108,6 +123,9 @@ internal sealed partial class EdgeMiddleware(RequestDelegate next, ClientOrigins
 
     private static string SafeMethod(HttpContext context) =>
         context.Request.Method is { Length: <= 20 } method && method.All(char.IsAsciiLetterUpper) ? method : "this method";
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "What a {Failure} is to the client could not be said")]
+    private partial void LogUntold(Exception exception, string failure);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Method} {Route} failed")]
     private partial void LogFailed(Exception exception, string method, string route);

@@ -43,43 +43,36 @@ internal static class ExceptionProblems
         };
     }
 
+    /// <summary>By how the JSON reader begins, which tests pin: what follows may hold names that the client chose, and they may say anything.</summary>
     private static (string Field, string Message) Explain(JsonException exception)
     {
-        var text = exception.Message;
-        var field = FieldOf(exception.Path);
-        if (exception is StrictJsonException strict)
+        var (text, field) = (exception.Message, FieldOf(exception.Path));
+        bool Begins(params string[] words) => Array.Exists(words, start => text.StartsWith(start, StringComparison.Ordinal));
+        return exception switch
         {
-            return (field, strict.Reason);
-        }
+            StrictJsonException strict => (field, strict.Reason),
+            _ when Begins("JSON deserialization for type ") && Missing(text) is { Length: > 0 } name => (field == "$" ? name : $"{field}.{name}", "is required"),
+            _ when Begins("The JSON property '") => (field, "is not a member of this object"),
+            _ when Begins("Duplicate propert") => (Member(field, Quoted(text)), "is given twice"),
+            _ when Begins("The maximum configured depth ") => (field, "is nested too deeply: 32 levels are allowed"),
+            _ when Begins("The property or field '", "The constructor parameter '") => (field, "must not be null"),
+            _ when Begins("The JSON value could not be converted ") => (field, "is of the wrong type, or not a legal value"),
+            _ when Begins("Expected ", "The input does not contain ", "There is not enough data ") => (field, "ends too early"),
+            _ => (field, "is not valid JSON"),
+        };
+    }
 
-        if (text.Contains("missing required properties", StringComparison.Ordinal))
-        {
-            var names = Quoted(text[text.IndexOf("including:", StringComparison.Ordinal)..]);
-            return (field == "$" ? names : $"{field}.{names}", "is required");
-        }
-
-        if (text.Contains("could not be mapped to any", StringComparison.Ordinal))
-        {
-            return (Member(field, Quoted(text)), "is not a member of this object");
-        }
-
-        if (text.Contains("uplicate", StringComparison.Ordinal))
-        {
-            return (Member(field, Quoted(text)), "is given twice");
-        }
-
-        if (text.Contains("depth", StringComparison.OrdinalIgnoreCase))
-        {
-            return (field, "is nested too deeply: 32 levels are allowed");
-        }
-
-        return (field, text.Contains("could not be converted", StringComparison.Ordinal) ? "is of the wrong type, or not a legal value" : "is not valid JSON");
+    /// <summary>The first of the members that a text about missing ones lists; empty: it lists none.</summary>
+    private static string Missing(string text)
+    {
+        var list = text.IndexOf("including:", StringComparison.Ordinal);
+        return list < 0 ? "" : Quoted(text[list..]);
     }
 
     private static string Member(string parent, string name) =>
         name.Length == 0 || parent == name || parent.EndsWith("." + name, StringComparison.Ordinal) ? parent : parent == "$" ? name : $"{parent}.{name}";
 
-    /// <summary>The first name in quotes; these texts of the JSON reader are pinned by tests.</summary>
+    /// <summary>The first name in quotes.</summary>
     private static string Quoted(string text)
     {
         var start = text.IndexOf('\'', StringComparison.Ordinal);
@@ -95,7 +88,7 @@ internal static class ExceptionProblems
     };
 
     /// <summary>The client chose the name: it comes back short and printable.</summary>
-    private static string Clean(string name)
+    internal static string Clean(string name)
     {
         var shortened = name.Length > 100 ? name[..100] : name;
         return string.Create(shortened.Length, shortened, static (span, from) =>
@@ -117,7 +110,9 @@ internal static class ExceptionProblems
             return Problems.BadRequest("invalid_request", "The request could not be read. Nothing was done.", "$", "could not be read");
         }
 
-        if (message.Contains("body", StringComparison.Ordinal))
+        // Only here does the text end with what the client sent.
+        var isUnread = message.StartsWith("Failed to bind parameter ", StringComparison.Ordinal);
+        if (!isUnread && message.Contains("body", StringComparison.Ordinal))
         {
             return Problems.BadRequest("body_required", "This route needs a JSON body. Nothing was done.") with
             {
@@ -127,6 +122,6 @@ internal static class ExceptionProblems
 
         var parameter = message[(start + 1)..end];
         var name = JsonNamingPolicy.SnakeCaseLower.ConvertName(parameter[(parameter.LastIndexOf(' ') + 1)..]);
-        return Problems.Invalid(name, message.Contains("Required", StringComparison.Ordinal) ? "is required" : "is of the wrong type, or not a legal value");
+        return Problems.Invalid(name, isUnread ? "is of the wrong type, or not a legal value" : "is required");
     }
 }

@@ -18,6 +18,10 @@ public static class Paging
 {
     public const int DefaultLimit = 50;
     public const int MaxLimit = 200;
+
+    /// <summary>What <see cref="ReadShort"/> makes of a limit, for the API description.</summary>
+    public const string ShortLimit = "Entries per page, 1 to 200; without it the list comes whole.";
+
     private const char Separator = '\u001F';
 
     /// <summary>Null: fine, and <paramref name="page"/> is set. <paramref name="cursorParts"/> is how many parts this list's cursors have.</summary>
@@ -37,6 +41,23 @@ public static class Paging
 
         page = new PageRequest(limit ?? DefaultLimit, after);
         return null;
+    }
+
+    /// <summary>The same for a list of <paramref name="count"/> entries that is in memory and was always given whole: without a limit it still is.</summary>
+    public static Problem? ReadShort(int? limit, string? cursor, int count, out PageRequest page)
+    {
+        var problem = Read(limit, cursor, 1, out page);
+        page = limit is null ? page with { Limit = count } : page;
+        return problem;
+    }
+
+    /// <summary>The part of a list in memory that was asked for, after the entry whose name is in the cursor. Names are its own: no two are the same.</summary>
+    internal static (IReadOnlyList<T> Items, string? NextCursor) PageOf<T>(IReadOnlyList<T> all, PageRequest page, Func<T, string> nameOf)
+    {
+        // After a name that is gone meanwhile the list begins anew rather than ending early.
+        var from = page.After is [var after] ? all.TakeWhile(a => nameOf(a) != after).Count() + 1 : 0;
+        var items = all.Skip(from > all.Count ? 0 : from).Take(page.Limit).ToList();
+        return (items, items.Count > 0 && nameOf(items[^1]) != nameOf(all[^1]) ? CursorOf(nameOf(items[^1])) : null);
     }
 
     /// <summary>A cursor that names the position after the last entry: its sort keys, as text.</summary>

@@ -53,7 +53,7 @@ public static class ProblemWriter
         }
 
         response.ContentLength = buffer.WrittenCount;
-        return HttpMethods.IsHead(context.Request.Method)
+        return HeadRequests.Is(context)
             ? Task.CompletedTask
             : response.Body.WriteAsync(buffer.WrittenMemory, context.RequestAborted).AsTask();
     }

@@ -62,6 +62,12 @@ public sealed class RequestEdge
         headers["X-Process-Time"] = Stopwatch.GetElapsedTime(_started).TotalSeconds.ToString("F6", CultureInfo.InvariantCulture);
         SecurityHeaders.Write(headers, _context.Request.IsHttps);
         CrossOrigin.Write(headers, AllowedOrigin);
+        if (headers.CacheControl.Count == 0 && IsForOneCaller())
+        {
+            // With a version it may be kept by its own reader, who asks whether it still holds.
+            headers.CacheControl = headers.ETag.Count == 0 ? "no-store" : "private, no-cache";
+        }
+
         if (RateLimit is { } limit)
         {
             headers["RateLimit-Limit"] = NumberText.Of(limit.Limit);
@@ -70,6 +76,14 @@ public sealed class RequestEdge
         }
 
         return Task.CompletedTask;
+    }
+
+    /// <summary>Below the addresses of the API, and wherever a permission is needed, answers are for who asked, and some hold secrets.</summary>
+    private bool IsForOneCaller()
+    {
+        var path = _context.Request.Path;
+        return path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase) || path.StartsWithSegments("/v1", StringComparison.OrdinalIgnoreCase)
+            || _context.GetEndpoint()?.Metadata.GetMetadata<RoutePermission>() is { Name: not null };
     }
 }
 

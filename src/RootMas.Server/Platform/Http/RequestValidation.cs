@@ -17,9 +17,11 @@ public static class RequestValidation
     {
         ArgumentNullException.ThrowIfNull(factory);
         var checkedArguments = new List<int>();
+        var services = factory.ApplicationServices.GetService<IServiceProviderIsService>();
         foreach (var (index, parameter) in factory.MethodInfo.GetParameters().Index())
         {
-            if (PlanOf(parameter.ParameterType).HasRules && parameter.ParameterType.Namespace?.StartsWith("RootMas", StringComparison.Ordinal) == true)
+            // Services have lists of their own, and are no body.
+            if (services?.IsService(parameter.ParameterType) != true && PlanOf(parameter.ParameterType).HasRules && parameter.ParameterType.Namespace?.StartsWith("RootMas", StringComparison.Ordinal) == true)
             {
                 checkedArguments.Add(index);
             }
@@ -81,6 +83,7 @@ public static class RequestValidation
         public void Fill(Type type)
         {
             _acrossFields = typeof(IValidatableObject).IsAssignableFrom(type);
+            var nullability = new NullabilityInfoContext();
             var parameters = type.GetConstructors().OrderByDescending(c => c.GetParameters().Length).FirstOrDefault()?.GetParameters() ?? [];
             foreach (var property in type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.GetIndexParameters().Length == 0 && p.CanRead))
             {
@@ -88,17 +91,24 @@ public static class RequestValidation
                 var parameter = Array.Find(parameters, p => p.Name == property.Name);
                 var attributes = property.GetCustomAttributes<ValidationAttribute>().Concat(parameter?.GetCustomAttributes<ValidationAttribute>() ?? []).ToArray();
                 var nested = NestedOf(property.PropertyType);
-                if (attributes.Length > 0 || nested is not null)
+                var list = InnerNulls.ListOf(nullability, property);
+                if (attributes.Length > 0 || nested is not null || list is not null)
                 {
-                    _rules.Add(new Rule(JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name), property.GetValue, attributes, nested is null ? null : PlanOf(nested)));
+                    _rules.Add(new Rule(JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name), property.GetValue, attributes, nested is null ? null : PlanOf(nested), list));
                 }
             }
 
-            _rules.RemoveAll(r => r.Attributes.Length == 0 && r.Nested is { HasRules: false });
+            _rules.RemoveAll(r => r.Attributes.Length == 0 && r.List is null && r.Nested is { HasRules: false });
         }
 
         public void Check(object value, string prefix, ref Dictionary<string, List<string>>? errors)
         {
+            if (FirstNull(value, prefix) is { } place)
+            {
+                Add(ref errors, place, "must not be null"); // the other rules count on it
+                return;
+            }
+
             foreach (var rule in _rules)
             {
                 CheckRule(rule, value, prefix, ref errors);
@@ -112,6 +122,19 @@ public static class RequestValidation
                     Add(ref errors, prefix + (member is null ? "$" : JsonNamingPolicy.SnakeCaseLower.ConvertName(member)), result.ErrorMessage ?? "is not valid");
                 }
             }
+        }
+
+        private string? FirstNull(object value, string prefix)
+        {
+            foreach (var rule in _rules)
+            {
+                if (rule.List is { } list && InnerNulls.First(list, rule.Get(value), prefix + rule.Name) is { } place)
+                {
+                    return place;
+                }
+            }
+
+            return null;
         }
 
         private static void CheckRule(Rule rule, object owner, string prefix, ref Dictionary<string, List<string>>? errors)
@@ -176,5 +199,5 @@ public static class RequestValidation
             };
     }
 
-    private sealed record Rule(string Name, Func<object, object?> Get, ValidationAttribute[] Attributes, Plan? Nested);
+    private sealed record Rule(string Name, Func<object, object?> Get, ValidationAttribute[] Attributes, Plan? Nested, NullabilityInfo? List);
 }

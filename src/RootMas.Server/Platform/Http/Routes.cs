@@ -57,7 +57,7 @@ public sealed record RouteCost(int Units);
 /// <summary>How a route attaches to a stream. Attaches are limited in how many are open at once, not in how often: a 429 ends a browser's EventSource for good.</summary>
 public enum StreamKind
 {
-    /// <summary>A stream if the client accepts <c>text/event-stream</c>, else an ordinary read.</summary>
+    /// <summary>A stream if the client wants one (<see cref="EventStreams"/>), else an ordinary read.</summary>
     Events,
 
     /// <summary>A WebSocket.</summary>

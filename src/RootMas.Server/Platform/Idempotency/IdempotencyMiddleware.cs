@@ -59,9 +59,10 @@ public sealed partial class IdempotencyMiddleware(RequestDelegate next, Idempote
         using var hold = keeping.AtWork.TryEnter(request);
         var reservation = hold is null ? await BesideTwinAsync(request, context.RequestAborted) : await ReserveAsync(request, context.RequestAborted);
         idempotency.Made = (reservation as Reservation.Replay)?.ResourceId;
+        var isShown = idempotency.Made is not null && hold is not null && endpoint.Metadata.GetMetadata<ShownAgain>() is not null;
         await (reservation switch
         {
-            Reservation.Replay { Answer: { } answer } => RepeatAsync(context, StoredAnswer.FromJson(answer)),
+            Reservation.Replay { Answer: { } answer } when !isShown => RepeatAsync(context, StoredAnswer.FromJson(answer)),
             Reservation.New or Reservation.Replay { ResourceId: not null } when hold is not null => RunAsync(context, (idempotency, hold), endpoint.Metadata.GetMetadata<SecretMembers>()?.Names ?? []),
             Reservation.Mismatch => ProblemWriter.WriteAsync(context, IdempotencyProblems.Of(reservation)),
             _ => ProblemWriter.WriteAsync(context, IdempotencyProblems.Of(Reservation.Running.Instance)),

@@ -11,6 +11,9 @@ public sealed record OwnIdempotency;
 /// <summary>Members of the answer that are secrets; the repeat has null in their place.</summary>
 public sealed record SecretMembers(IReadOnlyList<string> Names);
 
+/// <summary>A repeat is answered by the handler, from what the first request made, as that is by now; the first answer is for those whose effect had no name.</summary>
+public sealed record ShownAgain;
+
 /// <summary>Called in the transaction of an effect, with the id of what it made or changed.</summary>
 public delegate ValueTask Made(DbSession session, string id);
 
@@ -48,6 +51,10 @@ public static class IdempotencyConventions
     /// <inheritdoc cref="OwnIdempotency"/>
     public static TBuilder HandlesIdempotency<TBuilder>(this TBuilder route)
         where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new OwnIdempotency());
+
+    /// <inheritdoc cref="ShownAgain"/>
+    public static TBuilder ShowsAgain<TBuilder>(this TBuilder route)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new ShownAgain());
 
     /// <inheritdoc cref="SecretMembers"/>
     public static TBuilder WithSecretMembers<TBuilder>(this TBuilder route, params string[] names)

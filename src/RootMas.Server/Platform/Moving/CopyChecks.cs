@@ -8,6 +8,14 @@ internal static class CopyChecks
     /// <summary>The one row that the schema itself puts somewhere: the head of an empty audit log.</summary>
     private const string Seeded = "audit_head";
 
+    /// <summary>What is a database's own, and no part of what moves: keys that only its master key opens (they go as files), and when its backups were made, which are another installation's.</summary>
+    private static readonly string[] Own = ["shared_keys", "backup_state"];
+
+    public static bool Moves(string table) => !Own.Contains(table, StringComparer.Ordinal);
+
+    /// <summary>Whether a target may get this program's schema before it is copied to. What has any other one has to be empty: it has no backup.</summary>
+    public static bool IsBehind(MigrationPlan plan) => plan is { Refusal: null, Newer.Count: 0, Pending.Count: > 0 };
+
     public static void RefuseOtherSchema(MigrationPlan plan, string place)
     {
         if (plan.Refusal is { } refusal)

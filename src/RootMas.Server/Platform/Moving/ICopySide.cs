@@ -6,11 +6,11 @@ internal interface ICopySide : IAsyncDisposable
     /// <summary>For people, without secrets.</summary>
     string Place { get; }
 
-    /// <summary>Makes sure that no server works on it, and that it has this program's schema. A target is brought up to date, and must be as empty as the schema makes it.</summary>
+    /// <summary>Makes sure that no server works on it, and that it has this program's schema. A target must be as empty as the schema makes it, and is brought up to date once that is seen.</summary>
     /// <exception cref="StartupRefusedException">It is not so.</exception>
     Task BeginAsync(bool asTarget, CancellationToken cancellationToken);
 
-    /// <summary>All tables but the list of migrations, those that others point to first.</summary>
+    /// <summary>All tables but the list of migrations and what is a database's own (<see cref="CopyChecks.Moves"/>), those that others point to first.</summary>
     Task<IReadOnlyList<CopyTable>> TablesAsync(CancellationToken cancellationToken);
 
     /// <summary>One row after the other, never all at once. Values are <c>long</c>, <c>double</c>, <c>string</c>, <c>byte[]</c> or null.</summary>

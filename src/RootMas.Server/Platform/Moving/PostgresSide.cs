@@ -24,12 +24,7 @@ internal sealed class PostgresSide(DatabaseOptions settings, OutboundPolicies ou
     {
         _isTarget = asTarget;
         var migrator = new PostgresMigrator(_options, Migration.Embedded("postgres"), time, loggers.CreateLogger<PostgresMigrator>());
-        if (asTarget)
-        {
-            await migrator.MigrateAsync(cancellationToken);
-        }
-
-        CopyChecks.RefuseOtherSchema(await migrator.PlanAsync(cancellationToken), Place);
+        var plan = await migrator.PlanAsync(cancellationToken);
         _connection = new NpgsqlConnection(PostgresConnection.Single(_options));
         await outbound.Get("postgres").ExecuteAsync(
             async token =>
@@ -38,6 +33,15 @@ internal sealed class PostgresSide(DatabaseOptions settings, OutboundPolicies ou
                 return true;
             },
             cancellationToken);
+        if (asTarget && CopyChecks.IsBehind(plan))
+        {
+            await RefuseServersAsync(cancellationToken);
+            await RefuseContentAsync(cancellationToken);
+            await migrator.MigrateAsync(cancellationToken);
+            plan = await migrator.PlanAsync(cancellationToken);
+        }
+
+        CopyChecks.RefuseOtherSchema(plan, Place);
         _transaction = await _connection.BeginTransactionAsync(asTarget ? IsolationLevel.ReadCommitted : IsolationLevel.RepeatableRead, cancellationToken);
         await RefuseServersAsync(cancellationToken);
         if (asTarget)
@@ -48,7 +52,7 @@ internal sealed class PostgresSide(DatabaseOptions settings, OutboundPolicies ou
 
     public async Task<IReadOnlyList<CopyTable>> TablesAsync(CancellationToken cancellationToken)
     {
-        var names = await NamesAsync(cancellationToken);
+        var names = (await NamesAsync(cancellationToken)).FindAll(CopyChecks.Moves);
         var columns = await ListAsync("SELECT table_name, column_name, data_type, is_identity FROM information_schema.columns WHERE table_schema = current_schema() AND table_name NOT LIKE 'fts\\_%' ORDER BY table_name, ordinal_position",
             static r => (Table: r.GetString(0), Column: new CopyColumn(r.GetString(1), KindOf(r.GetString(2))), IsSequence: r.GetString(3) == "YES"), cancellationToken);
         var parents = (await ListAsync("SELECT conrelid::regclass::text, confrelid::regclass::text FROM pg_constraint WHERE contype = 'f' AND connamespace = current_schema()::regnamespace",
@@ -174,10 +178,21 @@ internal sealed class PostgresSide(DatabaseOptions settings, OutboundPolicies ou
         foreach (var name in await NamesAsync(cancellationToken))
         {
             await ExecuteAsync($"LOCK TABLE \"{name}\" IN ACCESS EXCLUSIVE MODE", cancellationToken);
-            CopyChecks.RefuseContent(name, (await ListAsync($"SELECT count(*) FROM \"{name}\"", static r => r.GetInt64(0), cancellationToken))[0], Place);
+            await RefuseContentAsync(name, cancellationToken);
             await ExecuteAsync($"ALTER TABLE \"{name}\" DISABLE TRIGGER USER", cancellationToken);
         }
     }
+
+    private async Task RefuseContentAsync(CancellationToken cancellationToken)
+    {
+        foreach (var name in await NamesAsync(cancellationToken))
+        {
+            await RefuseContentAsync(name, cancellationToken);
+        }
+    }
+
+    private async Task RefuseContentAsync(string table, CancellationToken cancellationToken) =>
+        CopyChecks.RefuseContent(table, (await ListAsync($"SELECT count(*) FROM \"{table}\"", static r => r.GetInt64(0), cancellationToken))[0], Place);
 
     private Task<List<string>> NamesAsync(CancellationToken cancellationToken) =>
         ListAsync("SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' AND table_name NOT LIKE 'fts\\_%' AND table_name <> 'schema_migrations' ORDER BY table_name COLLATE \"C\"", static r => r.GetString(0), cancellationToken);

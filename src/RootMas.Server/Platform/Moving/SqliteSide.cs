@@ -11,6 +11,9 @@ internal sealed class SqliteSide(DataDirectory directory, TimeProvider time, ILo
     private readonly List<string> _triggers = [];
     private SqliteConnection? _connection;
 
+    /// <summary>Keys that come with what is copied here; they are written before it is kept.</summary>
+    public IReadOnlyDictionary<string, byte[]> Keys { get; set; } = new Dictionary<string, byte[]>(StringComparer.Ordinal);
+
     public string Place => directory.DatabasePath;
 
     private SqliteConnection Connection => _connection ?? throw new InvalidOperationException("Not begun.");
@@ -23,15 +26,23 @@ internal sealed class SqliteSide(DataDirectory directory, TimeProvider time, ILo
         }
 
         directory.Acquire();
+        HalfRestored.Refuse(directory);
         var migrator = new SqliteMigrator(directory.DatabasePath, Migration.Embedded("sqlite"), time, loggers.CreateLogger<SqliteMigrator>());
-        if (asTarget)
+        var plan = migrator.Plan();
+        if (asTarget && CopyChecks.IsBehind(plan))
         {
+            if (plan.Applied.Count > 0)
+            {
+                await using var before = await OpenAsync(cancellationToken);
+                await RefuseContentAsync(cancellationToken);
+            }
+
             migrator.Migrate();
+            plan = migrator.Plan();
         }
 
-        CopyChecks.RefuseOtherSchema(migrator.Plan(), Place);
-        _connection = new SqliteConnection(SqliteConnectionKeeper.ConnectionString(directory.DatabasePath, TimeSpan.FromSeconds(30), SqliteOpenMode.ReadWrite));
-        await _connection.OpenAsync(cancellationToken);
+        CopyChecks.RefuseOtherSchema(plan, Place);
+        await OpenAsync(cancellationToken);
         await ExecuteAsync("PRAGMA foreign_keys = ON", cancellationToken);
         await ExecuteAsync(asTarget ? "BEGIN IMMEDIATE" : "BEGIN", cancellationToken);
         if (asTarget)
@@ -46,7 +57,7 @@ internal sealed class SqliteSide(DataDirectory directory, TimeProvider time, ILo
 
     public async Task<IReadOnlyList<CopyTable>> TablesAsync(CancellationToken cancellationToken)
     {
-        var names = await NamesAsync(cancellationToken);
+        var names = (await NamesAsync(cancellationToken)).FindAll(CopyChecks.Moves);
         var tables = new List<CopyTable>();
         var parents = new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal);
         foreach (var name in names)
@@ -114,6 +125,7 @@ internal sealed class SqliteSide(DataDirectory directory, TimeProvider time, ILo
             await ExecuteAsync(trigger, cancellationToken);
         }
 
+        CarriedKeys.Write(Keys, directory);
         await ExecuteAsync("COMMIT", cancellationToken);
     }
 
@@ -123,6 +135,13 @@ internal sealed class SqliteSide(DataDirectory directory, TimeProvider time, ILo
         {
             await _connection.DisposeAsync(); // what was not committed is rolled back
         }
+    }
+
+    private async Task<SqliteConnection> OpenAsync(CancellationToken cancellationToken)
+    {
+        _connection = new SqliteConnection(SqliteConnectionKeeper.ConnectionString(directory.DatabasePath, TimeSpan.FromSeconds(30), SqliteOpenMode.ReadWrite));
+        await _connection.OpenAsync(cancellationToken);
+        return _connection;
     }
 
     private async Task RefuseContentAsync(CancellationToken cancellationToken)

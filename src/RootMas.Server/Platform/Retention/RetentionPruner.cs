@@ -22,6 +22,9 @@ internal sealed partial class RetentionPruner(RetentionOptions options, IEnumera
 
     private const int TakenElsewhere = -1;
 
+    /// <summary>A server that never runs as long as the interval removes what is due too.</summary>
+    private static readonly TimeSpan FirstPass = TimeSpan.FromMinutes(1);
+
     private readonly Counter<long> _pruned = RootMasTelemetry.Meter.CreateCounter<long>("rootmas.retention.pruned", "{item}", "What retention removed, by kind: logs of runs, conversations, rows of the ledger, dead letters.");
 
     private readonly RetentionKind[] _kinds = [.. kinds];
@@ -61,11 +64,12 @@ internal sealed partial class RetentionPruner(RetentionOptions options, IEnumera
         }
 
         var job = jobs.Add("retention", options.Interval);
-        using var timer = new PeriodicTimer(options.Interval, time);
+        using var timer = new PeriodicTimer(FirstPass, time);
         try
         {
             while (await timer.WaitForNextTickAsync(stoppingToken))
             {
+                timer.Period = options.Interval;
                 await PassAsync(job, stoppingToken);
             }
         }

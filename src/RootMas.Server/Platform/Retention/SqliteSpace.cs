@@ -7,7 +7,7 @@ namespace RootMas.Server.Platform.Retention;
 internal static class SqliteSpace
 {
     /// <returns>The file's size before and after.</returns>
-    /// <exception cref="StartupRefusedException">There is no database, somebody works on it, or the disk has no room for the copy that this makes.</exception>
+    /// <exception cref="StartupRefusedException">There is no database, somebody works on it, a restore was interrupted, or the disk has no room for the copy that this makes.</exception>
     public static async Task<(long Before, long After)> CompactAsync(DataDirectory data, CancellationToken cancellationToken)
     {
         var file = new FileInfo(data.DatabasePath);
@@ -17,6 +17,7 @@ internal static class SqliteSpace
         }
 
         data.Acquire();
+        HalfRestored.Refuse(data);
         var before = file.Length;
         if (new DriveInfo(data.Path).AvailableFreeSpace < before * 2)
         {

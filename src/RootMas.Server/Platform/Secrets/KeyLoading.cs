@@ -24,6 +24,7 @@ internal sealed class KeyLoading(KeySources sources)
         await ExecuteAsync(connection, $"SELECT pg_advisory_xact_lock({LockKey})");
         await ReadAsync(connection);
         var master = await MasterAsync(connection);
+        await ForgetLostAsync(connection, master);
         var keys = new Dictionary<string, byte[]>(StringComparer.Ordinal);
         foreach (var key in sources.Declared)
         {
@@ -86,10 +87,46 @@ internal sealed class KeyLoading(KeySources sources)
     {
         foreach (var (name, row) in _rows.Where(static r => r.Value.Sealed is not null).ToList())
         {
-            var sealedAnew = KeyRing.Seal(master, name, KeyRing.Open(before, name, row.Sealed!));
-            await SaveAsync(connection, name, row.Fingerprint, sealedAnew);
+            if (TryOpen(before, name, row.Sealed!) is { } key)
+            {
+                await SaveAsync(connection, name, row.Fingerprint, KeyRing.Seal(master, name, key));
+            }
+            else if (!sources.MayReplace(name))
+            {
+                throw NotOpened(name, row);
+            }
         }
     }
+
+    /// <summary>Keys that come and go and that nobody can open any more, where the operator says that they are lost, or the master key: whoever has them makes new ones.</summary>
+    private async Task ForgetLostAsync(NpgsqlConnection connection, SecretBox master)
+    {
+        var lost = _rows.Where(r => r.Value.Sealed is { } value && sources.Declared.All(k => k.Name != r.Key)
+            && (sources.MayReplace(MasterKeys.Name) || sources.MayReplace(r.Key)) && TryOpen(master, r.Key, value) is null).Select(static r => r.Key).ToList();
+        foreach (var name in lost)
+        {
+            await using var command = new NpgsqlCommand("DELETE FROM shared_keys WHERE name = @name", connection);
+            command.Set("name", name);
+            await command.ExecuteNonQueryAsync();
+        }
+    }
+
+    /// <summary>Null: it was sealed with another master key, or was changed.</summary>
+    private static byte[]? TryOpen(SecretBox master, string name, byte[] value)
+    {
+        try
+        {
+            return KeyRing.Open(master, name, value);
+        }
+        catch (CryptographicException)
+        {
+            return null;
+        }
+    }
+
+    private static StartupRefusedException NotOpened(string name, Row row) => new(
+        $"The key '{name}' ({row.Fingerprint}) cannot be opened: its row in shared_keys was changed, or was sealed with another master key. Nothing was changed. Restore the database from a backup. " +
+        $"If the key is lost, start once with ROOTMAS__Keys__Replace__0={name}: what was made with it is void then.");
 
     /// <summary>Null: there is none, and need not be.</summary>
     private async Task<byte[]?> LoadAsync(NpgsqlConnection connection, SecretBox master, SharedKey key)
@@ -140,21 +177,10 @@ internal sealed class KeyLoading(KeySources sources)
                 : throw new StartupRefusedException($"The key '{key.Name}' ({row.Fingerprint}) is given to other instances by {key.Setting}, and not to this one. Nothing was changed. Give it the same."));
         }
 
-        try
-        {
-            return KeyRing.Open(master, key.Name, row.Sealed);
-        }
-        catch (CryptographicException)
-        {
-            return sources.MayReplace(key)
-                ? null
-                : throw new StartupRefusedException(
-                    $"The key '{key.Name}' ({row.Fingerprint}) cannot be opened: its row in shared_keys was changed, or was sealed with another master key. Nothing was changed. Restore the database from a backup. " +
-                    $"If the key is lost, start once with ROOTMAS__Keys__Replace__0={key.Name}: what was made with it is void then.");
-        }
+        return TryOpen(master, key.Name, row.Sealed) ?? (sources.MayReplace(key) ? null : throw NotOpened(key.Name, row));
     }
 
-    /// <summary>What the database was used with before keys had rows. Null: with nothing that this key makes.</summary>
+    /// <summary>What the database was used with before keys had rows. Null: with nothing that this key makes, or with a key that did its work then.</summary>
     /// <exception cref="StartupRefusedException">That key is not here.</exception>
     private async Task<byte[]?> EarlierAsync(NpgsqlConnection connection, SharedKey key, byte[]? here)
     {
@@ -165,13 +191,8 @@ internal sealed class KeyLoading(KeySources sources)
 
         await using var command = new NpgsqlCommand(key.MadeWith, connection);
         var id = (string?)await command.ExecuteScalarAsync();
-        if (id is null || (here is not null && (id.Length == 0 || KeyFile.IdOf(here) == id)))
-        {
-            return here;
-        }
-
-        return key.Earlier is { } earlier && KeyFile.IdOf(earlier) == id
-            ? earlier
+        return id is null || (here is not null && (id.Length == 0 || KeyFile.IdOf(here) == id)) || key.Earlier.Any(k => KeyFile.IdOf(k) == id)
+            ? here
             : throw new StartupRefusedException(
                 $"The key '{key.Name}' {(id.Length > 0 ? $"({id}) " : "")}of this installation is not here: the database was used before by an instance that kept its keys in its data directory. Nothing was changed. " +
                 $"Start once in that directory, which takes its keys to the database, or copy its file keys/{key.Name} to {sources.Files.PathOf(key.Name)}. " +
@@ -186,6 +207,8 @@ internal sealed class KeyLoading(KeySources sources)
 
     private async Task ReadAsync(NpgsqlConnection connection)
     {
+        // Who keeps a new key holds this row until it is there: only the next statement is sure to see it.
+        await ExecuteAsync(connection, $"SELECT 1 FROM shared_keys WHERE name = '{MasterKeys.Name}' FOR NO KEY UPDATE");
         await using var command = new NpgsqlCommand("SELECT name, fingerprint, sealed FROM shared_keys", connection);
         await using var rows = await command.ExecuteReaderAsync();
         while (await rows.ReadAsync())

@@ -20,6 +20,12 @@ public sealed class KeyRing
     /// <summary>The keys lie in the database, and other instances use them too.</summary>
     public bool IsShared { get; }
 
+    /// <summary>The operator's master keys, the one before it too while it is being changed.</summary>
+    internal IReadOnlyList<byte[]> Masters => _sources.Masters.All;
+
+    /// <summary>The operator says that this key is lost: what was made with it is void.</summary>
+    internal bool IsLost(string name) => _sources.MayReplace(name);
+
     /// <summary>A declared key.</summary>
     public byte[] Get(string name)
     {

@@ -14,8 +14,8 @@ public sealed record SharedKey(string Name, string Setting, byte[]? Given)
     /// <summary>The given key before this one: where it is the recorded one, the new one takes its place.</summary>
     public byte[]? Before { get; init; }
 
-    /// <summary>What it may have been before there was a row for it.</summary>
-    public byte[]? Earlier { get; init; }
+    /// <summary>Keys that did its work before there was a row for it. What they made its user makes anew.</summary>
+    public IReadOnlyList<byte[]> Earlier { get; init; } = [];
 
     /// <summary>There is none unless it is given (then others are used in its place), but all instances must be given the same.</summary>
     public bool OnlyIfGiven { get; init; }
@@ -32,6 +32,16 @@ public sealed record MasterKeys(byte[]? Current, byte[]? Previous)
 
     /// <summary>Its row, and its file where the operator gives none.</summary>
     public const string Name = "master";
+
+    /// <summary>Those that there are.</summary>
+    internal IReadOnlyList<byte[]> All
+    {
+        get
+        {
+            byte[]?[] both = [Current, Previous];
+            return [.. both.OfType<byte[]>()];
+        }
+    }
 
     public static MasterKeys Read(Settings.Variables variables)
     {

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Server.Platform.Http;
 
@@ -37,9 +38,19 @@ internal static class SettingsApi
     public static void MapSettings(this IEndpointRouteBuilder routes) =>
         routes.MapGet("/api/v1/settings", List).WithTags("Operations").RequirePermission("settings:read").WithName("ListSettings")
             .WithSummary("List settings")
-            .WithDescription("Every setting with the value in force in the instance that answers and where it comes from, by section; secrets are ***. The same as rootmas config print. The list is complete: next_cursor is always null.");
+            .WithDescription("Every setting with the value in force in the instance that answers and where it comes from, by section; secrets are ***. The same as rootmas config print.");
 
-    private static Ok<Page<SettingView>> List(SettingsTree tree) => TypedResults.Ok(new Page<SettingView>([.. SettingsReport.Settings(tree).Select(Of)], null));
+    private static Results<Ok<Page<SettingView>>, Problem> List([Description(Paging.ShortLimit)] int? limit, string? cursor, SettingsTree tree)
+    {
+        var all = SettingsReport.Settings(tree).ToList();
+        if (Paging.ReadShort(limit, cursor, all.Count, out var page) is { } invalid)
+        {
+            return invalid;
+        }
+
+        var (items, next) = Paging.PageOf(all, page, static s => s.Key);
+        return TypedResults.Ok(new Page<SettingView>([.. items.Select(Of)], next));
+    }
 
     private static SettingView Of(Setting setting) =>
         new() { Key = setting.Key, Value = setting.Current, Source = setting.Source, Default = setting.Default, Type = setting.Type, Legal = setting.Legal };

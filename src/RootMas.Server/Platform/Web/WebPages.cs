@@ -113,7 +113,7 @@ internal static class WebPages
             response.Headers.ContentEncoding = copy.Encoding;
         }
 
-        return HttpMethods.IsHead(request.Method) ? Task.CompletedTask : response.SendFileAsync(copy.Path, context.RequestAborted);
+        return HeadRequests.Is(context) ? Task.CompletedTask : response.SendFileAsync(copy.Path, context.RequestAborted);
     }
 
     /// <summary>Weakly compared: a proxy that compresses marks the tags that it passes on.</summary>

@@ -77,6 +77,8 @@ public sealed class RouteTableTests : IAsyncLifetime
     /// <summary>Public because there is a second way in; who comes by the first is judged as elsewhere.</summary>
     private static readonly HashSet<string> GuardsItself = ["POST /api/v1/auth/token"];
 
+    /// <summary>Routes whose answers somebody between could keep and give to others.</summary>
+    private readonly SortedSet<string> _kept = new(StringComparer.Ordinal);
     private readonly Dictionary<string, HttpClient> _clients = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Caller?> _who = new(StringComparer.Ordinal);
     private ChatWorld _world = null!;
@@ -134,6 +136,7 @@ public sealed class RouteTableTests : IAsyncLifetime
         }
 
         Assert.True(wrong.Count == 0, string.Join('\n', wrong));
+        Assert.Empty(_kept);
     }
 
     [Fact]
@@ -154,6 +157,7 @@ public sealed class RouteTableTests : IAsyncLifetime
         }
 
         Assert.True(missing.Count == 0, string.Join('\n', missing));
+        Assert.Empty(_kept);
     }
 
     [Fact]
@@ -232,6 +236,11 @@ public sealed class RouteTableTests : IAsyncLifetime
         }
 
         using var answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        if (answer.IsSuccessStatusCode && (route.Permission is not null || route.Template.StartsWith("/api/", StringComparison.Ordinal)) && answer.Headers.CacheControl is not ({ NoStore: true } or { Private: true }))
+        {
+            _kept.Add(route.Name);
+        }
+
         if (request.Method == HttpMethod.Head || answer.Content.Headers.ContentType?.MediaType is not ("application/problem+json" or "application/json"))
         {
             return ((int)answer.StatusCode, null);

@@ -41,7 +41,9 @@ public sealed class AnswerCachingTests
             last = again; // what lives for a second only had ended
         }
 
-        Assert.Equal("application/json; charset=utf-8", (await app.Client.GetAsync(route)).Content.Headers.ContentType!.ToString());
+        using var known = await app.Client.GetAsync(route);
+        Assert.Equal("application/json; charset=utf-8", known.Content.Headers.ContentType!.ToString());
+        Assert.True(known.Headers.CacheControl is { NoStore: true }); // kept here, and nowhere else
         Assert.Equal("miss", (await AskAsync(app.Client, route, ("Cache-Control", "no-cache"))).Outcome);
         Assert.Contains($"rootmas_api_cache_hit_ratio{{route=\"{route}", await app.Client.GetStringAsync("/metrics"), StringComparison.Ordinal);
     }

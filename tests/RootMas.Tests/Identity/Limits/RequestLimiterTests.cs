@@ -1,7 +1,10 @@
+using System.Globalization;
+using System.Net;
 using Microsoft.AspNetCore.Http;
 using RootMas.Server.Identity.Limits;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Settings;
+using RootMas.Tests.Chat;
 
 namespace RootMas.Tests.Identity.Limits;
 
@@ -138,6 +141,31 @@ public sealed class RequestLimiterTests
         end.SetResult();
         Assert.All(await Task.WhenAll([.. open, others]), static answer => Assert.Equal(200, answer.Status));
         Assert.Equal(200, (await pipeline.SendAsync(Events, alice, accept: "text/event-stream")).Status);
+    }
+
+    [Fact]
+    public async Task What_is_free_as_a_stream_is_answered_with_one()
+    {
+        await using var world = await ChatWorld.StartAsync(configure: static o => o.Settings["Limits:Reads"] = "100/9d");
+        var path = $"/api/v1/runs/{(await world.AskAsync(new { message = "Hi", team = "solo" })).GetProperty("run_id").GetString()}/events";
+        var left = await AskAsync("application/json", isStream: false);
+        foreach (var (accept, isStream) in ((string, bool)[])
+        [
+            ("text/event-stream", true), ("TEXT/EVENT-STREAM", true), ("text/event-stream; charset=utf-8", true), ("text/event-stream, */*", true), ("application/json;q=0.1, text/event-stream;q=0.5, */*", true),
+            ("application/json;x=\"text/event-stream\"", false), ("text/event-stream;q=0", false), ("application/json, text/event-stream;q=0.1", false), ("text/event-stream;q=0.1, */*", false), ("*/*", false),
+        ])
+        {
+            var after = await AskAsync(accept, isStream);
+            Assert.Equal((accept, isStream ? left : left - 1), (accept, after));
+            left = after;
+        }
+
+        async Task<int> AskAsync(string accept, bool isStream)
+        {
+            using var answer = await world.App.SendAsync(HttpMethod.Get, path, null, ("Accept", accept));
+            Assert.Equal((accept, HttpStatusCode.OK, isStream ? "text/event-stream" : "application/json"), (accept, answer.StatusCode, answer.Content.Headers.ContentType?.MediaType));
+            return int.Parse(Assert.Single(answer.Headers.GetValues("RateLimit-Remaining")), CultureInfo.InvariantCulture);
+        }
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Text.Json;
+using RootMas.Server.Identity.Secrets;
 using RootMas.Server.Platform;
 using RootMas.Server.Platform.Secrets;
 using RootMas.Tests.Support;
@@ -48,6 +49,37 @@ public sealed class SecretKeyTests
         Assert.Contains(id, refused.Message, StringComparison.Ordinal);
         Assert.Contains(KeyFile.IdOf(Convert.FromBase64String(other)), refused.Message, StringComparison.Ordinal);
         Assert.DoesNotContain(other, refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_new_master_key_takes_over_what_the_one_before_sealed()
+    {
+        using var folder = new TempFolder();
+        var data = Path.Combine(folder.Path, "data");
+        var (first, second) = (Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)), Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)));
+        await using (var app = await TestApp.StartAsync(o => (o.Data, o.Environment["ROOTMAS_MASTER_KEY"]) = (data, first)))
+        {
+            using var put = await app.SendAsync(HttpMethod.Put, "/api/v1/secrets/openai", JsonSerializer.Serialize(new { value = Canary }));
+            Assert.Equal(HttpStatusCode.Created, put.StatusCode);
+        }
+
+        await using (var app = await TestApp.StartAsync(o => (o.Data, o.Environment["ROOTMAS_MASTER_KEY"], o.Environment["ROOTMAS_PREVIOUS_MASTER_KEY"]) = (data, second, first)))
+        {
+            Assert.Equal(Canary, app.Get<SecretVault>().Find("openai"));
+        }
+
+        await using (var app = await TestApp.StartAsync(o => (o.Data, o.Environment["ROOTMAS_MASTER_KEY"]) = (data, second)))
+        {
+            Assert.Equal(Canary, app.Get<SecretVault>().Find("openai"));
+        }
+
+        // And over to the file, which needs no variable any more.
+        await using (await TestApp.StartAsync(o => (o.Data, o.Environment["ROOTMAS_PREVIOUS_MASTER_KEY"]) = (data, second)))
+        {
+        }
+
+        await using var alone = await TestApp.StartAsync(o => o.Data = data);
+        Assert.Equal(Canary, alone.Get<SecretVault>().Find("openai"));
     }
 
     [Fact]

@@ -66,7 +66,7 @@ internal sealed record ApiOperation(HttpMethod Method, string Template, JsonObje
         var chosen = schema.TryGetProperty("oneOf", out var choices) ? choices.EnumerateArray().First(c => c.TryGetProperty("$ref", out _)) : schema;
         var target = Resolve(chosen, schemas);
         return target.TryGetProperty("properties", out var properties)
-            ? [.. properties.EnumerateObject().Select(p => new Field(p.Name, [.. TypesOf(p.Value, schemas).Distinct()]))]
+            ? [.. properties.EnumerateObject().Select(p => new Field(p.Name, [.. TypesOf(p.Value, schemas).Distinct()]) { HoldsTexts = p.Value.TryGetProperty("items", out var items) && TypesOf(items, schemas) is ["string"] })]
             : [];
     }
 
@@ -96,6 +96,9 @@ internal sealed record ApiOperation(HttpMethod Method, string Template, JsonObje
 /// <param name="Types">JSON types; none: anything goes.</param>
 internal sealed record Field(string Name, string[] Types)
 {
+    /// <summary>A list of texts, none of them null.</summary>
+    public bool HoldsTexts { get; init; }
+
     public bool IsText => Types.Contains("string");
 
     /// <summary>A value of a type that the field does not take, as JSON; null: it takes everything.</summary>

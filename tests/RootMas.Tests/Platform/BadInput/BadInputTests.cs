@@ -207,6 +207,11 @@ public sealed class BadInputTests : IAsyncLifetime
 
         if (!operation.IsOpenAi)
         {
+            foreach (var list in operation.Fields.Where(static f => f.HoldsTexts))
+            {
+                yield return ($"null in the list {list.Name}", Encoding.UTF8.GetBytes(With(operation, list.Name, "[null]")), list.Name + "[0]");
+            }
+
             yield return ("a doubled member", Encoding.UTF8.GetBytes($"{example[..^1]},\"{name}\":{operation.Body![name]?.ToJsonString() ?? "null"}}}"), name);
             foreach (var unknown in Foreign)
             {

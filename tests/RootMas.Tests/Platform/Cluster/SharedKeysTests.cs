@@ -116,18 +116,28 @@ public sealed class SharedKeysTests
         Assert.Empty((await new AuditVerifier(second.Get<AuditStore>(), [second.Get<AuditKey>()]).RunAsync(null, default)).Problems);
     }
 
-    [PostgresFact]
-    public async Task Secrets_that_the_master_key_sealed_itself_stay_readable()
+    [PostgresTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Secrets_that_a_master_key_sealed_itself_stay_readable_and_get_a_key_of_their_own(bool theOneBefore)
     {
         await using var cluster = await TestCluster.StartAsync(1);
-        var master = Convert.FromBase64String(cluster.MasterKey);
+        var master = theOneBefore ? RandomNumberGenerator.GetBytes(32) : Convert.FromBase64String(cluster.MasterKey);
         await cluster[0].Get<IDatabase>().WriteAsync(
             async session => _ = await session.Prepared("insert into secrets (name, sealed, revision, created_at, updated_at, updated_by) values ('old', @sealed, 1, 0, 0, 'x')")
                 .Set("sealed", new SecretBox(master).Seal("secret/old", "sk-old")).RunAsync(),
             default);
         await cluster.ExecuteAsync("DELETE FROM shared_keys WHERE name = 'secrets.key'");
-        var later = await cluster.AddAsync();
+        if (theOneBefore)
+        {
+            Assert.Contains(KeyFile.IdOf(master), (await RefusedAsync(cluster, static _ => { })).Message, StringComparison.Ordinal);
+        }
+
+        var later = await cluster.AddAsync(o => o.Environment["ROOTMAS_PREVIOUS_MASTER_KEY"] = Convert.ToBase64String(master));
         Assert.Equal("sk-old", later.Get<Server.Identity.Secrets.SecretVault>().Find("old"));
+        Assert.Equal(later.Get<SecretBox>().Id, SecretBox.KeyOf(await cluster.ScalarAsync<byte[]>("SELECT sealed FROM secrets WHERE name = 'old'")));
+        Assert.NotEqual(KeyFile.IdOf(master), later.Get<SecretBox>().Id);
+        Assert.Equal("sk-old", (await cluster.AddAsync()).Get<Server.Identity.Secrets.SecretVault>().Find("old"));
     }
 
     [PostgresFact]
@@ -146,6 +156,76 @@ public sealed class SharedKeysTests
         await ProblemAssert.IsProblemAsync(rotation, 409, "master_key_changed");
         await RefusedAsync(cluster, static _ => { });
         Assert.Equal(second.Get<KeyRing>().Get("pepper"), (await cluster.AddAsync(o => o.Environment["ROOTMAS_MASTER_KEY"] = next)).Get<KeyRing>().Get("pepper"));
+    }
+
+    /// <summary>The instance with the master key of before cannot open the new signing key. What it knew is void there all the same, and it makes no tokens that nobody would take.</summary>
+    [PostgresFact]
+    public async Task What_was_made_void_is_void_also_where_the_new_key_cannot_be_opened()
+    {
+        await using var cluster = await TestCluster.StartAsync(1);
+        using var alice = await cluster[0].AsAsync("alice");
+        using var old = cluster[0].NewClient(alice.AccessToken);
+        Assert.Equal(HttpStatusCode.OK, (await old.GetAsync("/api/v1/auth/me")).StatusCode);
+        var second = await cluster.AddAsync(o => (o.Environment["ROOTMAS_PREVIOUS_MASTER_KEY"], o.Environment["ROOTMAS_MASTER_KEY"]) = (cluster.MasterKey, NewKey()));
+        await second.PostJsonAsync("/api/v1/auth/keys/rotate?void_old=true", new { });
+        await TestCluster.UntilAsync(async () => (await old.GetAsync("/api/v1/auth/me")).StatusCode == HttpStatusCode.Unauthorized, "the old key is void there too");
+
+        using var nobody = cluster[0].NewClient(null);
+        using var refused = await nobody.PostAsJsonAsync("/api/v1/auth/refresh", new { refresh_token = alice.RefreshToken });
+        await ProblemAssert.IsProblemAsync(refused, 503, "master_key_changed");
+        await TestCluster.UntilAsync(async () => (await cluster[0].Client.GetAsync("/health/ready")).StatusCode == HttpStatusCode.ServiceUnavailable, "it is no longer ready");
+        Assert.Equal(HttpStatusCode.OK, (await RootMas.Tests.Identity.RefreshTests.RefreshAsync(second, alice.RefreshToken)).Status); // it was not spent
+    }
+
+    /// <summary>The change comes while a key is being kept that is sealed with the old master key: it waits for it, and has it too.</summary>
+    [PostgresFact]
+    public async Task A_master_key_that_is_changed_while_a_key_is_kept_opens_that_one_too()
+    {
+        await using var cluster = await TestCluster.StartAsync(1);
+        var (key, next) = (RandomNumberGenerator.GetBytes(32), NewKey());
+        var store = cluster[0].Get<SigningKeyStore>();
+        Task<TestApp>? starting = null;
+        await cluster[0].Get<IDatabase>().WriteAsync(
+            async session =>
+            {
+                await store.PutAsync(session, "kept", key);
+                starting ??= cluster.AddAsync(o => (o.Environment["ROOTMAS_PREVIOUS_MASTER_KEY"], o.Environment["ROOTMAS_MASTER_KEY"]) = (cluster.MasterKey, next));
+                await TestCluster.UntilAsync(async () => await cluster.ScalarAsync<bool>("SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"), "it waits");
+            },
+            default);
+        var second = await starting!;
+        Assert.Equal(key, await second.Get<SigningKeyStore>().FindAsync("kept", default));
+    }
+
+    [PostgresFact]
+    public async Task A_lost_master_key_is_replaced_with_all_that_it_wrapped()
+    {
+        await using var cluster = await TestCluster.StartAsync(1);
+        await cluster.RemoveAsync(cluster[0]);
+        var next = NewKey();
+        var anew = await cluster.AddAsync(o =>
+        {
+            o.Environment["ROOTMAS_MASTER_KEY"] = next;
+            o.Settings["Keys:Replace"] = $"master;{string.Join(';', Names)}";
+            o.Settings["Audit:AcceptNewKey"] = "true";
+        });
+        using var alice = await anew.AsAsync("alice");
+        var second = await cluster.AddAsync(o => o.Environment["ROOTMAS_MASTER_KEY"] = next);
+        using var there = second.NewClient(alice.AccessToken);
+        Assert.Equal(HttpStatusCode.OK, (await there.GetAsync("/api/v1/auth/me")).StatusCode);
+        Assert.Equal(1, await cluster.ScalarAsync<long>("SELECT count(*) FROM shared_keys WHERE name LIKE 'signing-%'"));
+    }
+
+    [PostgresFact]
+    public async Task A_changed_signing_key_is_refused_by_name_and_made_anew_when_it_is_said_to_be_lost()
+    {
+        await using var cluster = await TestCluster.StartAsync(1);
+        var name = await cluster.ScalarAsync<string>("SELECT name FROM shared_keys WHERE name LIKE 'signing-%'");
+        await cluster.ExecuteAsync("UPDATE shared_keys SET sealed = set_byte(sealed, 50, get_byte(sealed, 50) # 1) WHERE name LIKE 'signing-%'");
+        Assert.Contains($"ROOTMAS__Keys__Replace__0={name}:", (await RefusedAsync(cluster, static _ => { })).Message, StringComparison.Ordinal);
+        var again = await cluster.AddAsync(o => o.Settings["Keys:Replace:0"] = name);
+        using var alice = await again.AsAsync("alice");
+        Assert.NotEqual(name, $"signing-{again.Get<SigningKeys>().Current.KeyId}");
     }
 
     [PostgresFact]
@@ -259,6 +339,8 @@ public sealed class SharedKeysTests
         await cluster.ExecuteAsync("DELETE FROM shared_keys");
         return data;
     }
+
+    private static string NewKey() => Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
 
     private static async Task PutSecretAsync(TestApp app, string name, string value)
     {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using RootMas.Server.Platform;
 using RootMas.Server.Platform.Data;
+using RootMas.Tests.Deploy;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Platform.Data;
@@ -28,6 +29,26 @@ public sealed class DataDirectoryTests : IDisposable
         first.Dispose();
         Assert.Null(second.ReadOwner());
         Assert.True(second.TryAcquire());
+    }
+
+    /// <summary>Only root is refused, and only root can give a folder away: elsewhere there is nothing to see.</summary>
+    [Fact]
+    public async Task Root_is_refused_where_the_directory_is_another_users()
+    {
+        if (!OperatingSystem.IsLinux() || !Environment.IsPrivilegedProcess)
+        {
+            return;
+        }
+
+        using var directory = new DataDirectory(folder.FullName);
+        await Shell.DoAsync("chown", ["65534", folder.FullName]);
+        var refused = Assert.Throws<StartupRefusedException>(directory.Acquire);
+        Assert.Contains(folder.FullName, refused.Message, StringComparison.Ordinal);
+        Assert.Contains("'sudo rootmas …'", refused.Message, StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(folder.FullName));
+
+        await Shell.DoAsync("chown", ["0", folder.FullName]);
+        Assert.True(directory.TryAcquire());
     }
 
     [Fact]

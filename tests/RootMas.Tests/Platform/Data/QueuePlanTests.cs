@@ -29,6 +29,7 @@ public sealed class QueuePlanTests() : OnDatabase(DatabaseKind.Postgres)
     [
         "INSERT INTO run_turns", "DELETE FROM run_turns WHERE run_id", "SELECT DISTINCT owner_id FROM run_turns", "UPDATE run_turns SET offered = 1", "(SELECT 1 FROM run_turns WHERE owner_id = $1 AND offered = 1 ORDER BY",
         "(SELECT COUNT(*) FROM run_turns WHERE offered = 0)", "COALESCE((SELECT offered FROM run_turns",
+        "JOIN runs root ON root.id = run.root_run_id", "SELECT id, root_run_id, lease_until FROM runs", "crashes = crashes + 1,", "SELECT worker, COUNT(*) FROM runs",
         "INSERT INTO run_wakeups", "UPDATE run_wakeups SET taken_at", "DELETE FROM run_wakeups",
         "INSERT INTO shared_changes", "FROM shared_changes WHERE writer >=",
         "INSERT INTO dead_letters", "FROM dead_letters WHERE id <", "FROM dead_letters WHERE id =", "DELETE FROM dead_letters WHERE id",
@@ -53,6 +54,7 @@ public sealed class QueuePlanTests() : OnDatabase(DatabaseKind.Postgres)
             runs.Signals.Dispatch = runs.Queue!.Dispatch;
             for (var round = 0; round < 3; round++) // a statement is prepared when it is sent for the second time
             {
+                await LoseAsync(runs);
                 await HandOverAsync(runs, server, name);
                 await BuryAsync(runs, round);
                 await RememberAsync(test.Database, round);
@@ -65,6 +67,15 @@ public sealed class QueuePlanTests() : OnDatabase(DatabaseKind.Postgres)
             Assert.InRange(count, Expected.Length, 1_000);
             Assert.True(offences.Count == 0, string.Join("\n\n", offences));
         }
+    }
+
+    /// <summary>A run of a worker that is not there: it is taken back, and given back once more.</summary>
+    private static async Task LoseAsync(RunsHarness runs)
+    {
+        var lost = (await runs.OwnedAsync()).Id;
+        Assert.NotEqual(0, await runs.Ownership.RecoverAsync(default));
+        var row = await runs.Ownership.ClaimAsync(lost, TimeSpan.FromMinutes(10), default);
+        Assert.Empty(await runs.Ownership.ReleaseAsync([(lost, row!.Attempt)], default));
     }
 
     /// <summary>Three runs of one user, of whom the broker may have one at a time.</summary>

@@ -30,6 +30,26 @@ public sealed record Probe
     }
 }
 
+/// <summary>A failure that cannot be told apart from others: asked what it is, it fails.</summary>
+public sealed class Unsayable : JsonException
+{
+    private bool _asked;
+
+    public override string Message
+    {
+        get
+        {
+            if (_asked)
+            {
+                return "For the log.";
+            }
+
+            _asked = true;
+            throw new InvalidOperationException("Nobody knows.");
+        }
+    }
+}
+
 /// <summary>One server with routes that only these tests have.</summary>
 public sealed class ConventionsApp : IAsyncLifetime
 {
@@ -43,6 +63,7 @@ public sealed class ConventionsApp : IAsyncLifetime
         routes.MapGet("/api/v1/bottomless", () => TypedResults.Ok(new Probe { MessageText = "a", Metadata = JsonElement.Parse(Nested(200), new JsonDocumentOptions { MaxDepth = 200 }) })).AllowPublic();
         routes.MapPost("/api/v1/small", (Probe probe) => TypedResults.Ok(probe)).AllowPublic().WithBodyLimit(100);
         routes.MapPost("/api/v1/empty", () => TypedResults.NoContent()).AllowPublic();
+        routes.MapGet("/api/v1/unsayable", IResult () => throw new BadHttpRequestException("The body.", 400, new Unsayable())).AllowPublic();
         routes.MapGet("/api/v1/crash", IResult () => throw new InvalidOperationException("SELECT secret FROM users")).AllowPublic();
         routes.MapGet("/api/v1/refuse", IResult () => throw new ProblemException(Problems.Conflict("busy", "Busy. Nothing was done.", TimeSpan.FromSeconds(1.2)))).AllowPublic();
         routes.MapGet("/v1/refuse", Problem () => Problems.Invalid("model", "is not known")).AllowPublic();
@@ -92,6 +113,7 @@ public sealed class ConventionsTests(ConventionsApp fixture) : IClassFixture<Con
     [InlineData("{\"message_text\":\"12345678901\"}", "message_text")]
     [InlineData("{\"message_text\":\"a\",\"items\":[{\"how_many\":1},{\"how_many\":9}]}", "items[1].how_many")]
     [InlineData("{\"message_text\":\"a\",\"items\":[{\"how\":1}]}", "items[0].how")]
+    [InlineData("{\"message_text\":\"a\",\"items\":[{\"how_many\":1},null]}", "items[1]")]
     [InlineData("", "$")]
     [InlineData("null", "$")]
     [InlineData("[]", "$")]
@@ -101,6 +123,66 @@ public sealed class ConventionsTests(ConventionsApp fixture) : IClassFixture<Con
     {
         using var response = await App.PostAsync("/api/v1/probe", body);
         ProblemAssert.Names(await ProblemAssert.IsProblemAsync(response, 400), field);
+    }
+
+    /// <summary>The reader's words, and others that it was once known by. Who names a member so must not be told what is not true, nor get a failure of ours.</summary>
+    [Theory]
+    [InlineData("missing required properties")]
+    [InlineData("missing required properties including: ")]
+    [InlineData("JSON deserialization for type 'x' was missing required properties including: 'y'.")]
+    [InlineData("could not be mapped to any")]
+    [InlineData("' could not be mapped to any .NET member contained in type '")]
+    [InlineData("could not be converted")]
+    [InlineData("duplicate")]
+    [InlineData("depth")]
+    [InlineData("Expected depth to be zero")]
+    [InlineData("including:")]
+    public async Task What_a_member_is_called_says_nothing_about_what_is_wrong(string name)
+    {
+        foreach (var (body, said) in ((string, string)[])
+        [
+            ($"{{\"message_text\":\"a\",\"{name}\":1}}", "is not a member of this object"),
+            ($"{{\"message_text\":\"a\",\"items\":[{{\"{name}\":tru}}]}}", "is not a member of this object"),
+            ($"{{\"message_text\":\"a\",\"metadata\":{{\"{name}\":tru}}}}", "is not valid JSON"),
+            ($"{{\"message_text\":\"a\",\"metadata\":{{\"{name}\":\"b\"", "ends too early"),
+            ($"{{\"{name}\"}}", "is not valid JSON"),
+        ])
+        {
+            Assert.Equal((body, said), (body, await SaidAsync(body)));
+        }
+    }
+
+    [Theory]
+    [InlineData("  ", "ends too early")]
+    [InlineData("{", "ends too early")]
+    [InlineData("{\"mess", "ends too early")]
+    [InlineData("{\"message_text\"", "ends too early")]
+    [InlineData("{\"message_text\":", "ends too early")]
+    [InlineData("{\"message_text\":\"a", "ends too early")]
+    [InlineData("{\"message_text\":\"a\"", "ends too early")]
+    [InlineData("{\"message_text\":\"a\",", "ends too early")]
+    [InlineData("{\"message_text\":\"a\",\"items\":[{\"how_many\":1}", "ends too early")]
+    [InlineData("{\"message_text\":\"a\",\"metadata\":{\"x\":[", "ends too early")]
+    [InlineData("{\"message_text\":\"a\" \"b\"}", "is not valid JSON")]
+    [InlineData("{\"message_text\":null}", "must not be null")]
+    [InlineData("{\"message_text\":\"a\",\"amount\":true}", "must be a number")]
+    [InlineData("{\"message_text\":true}", "is of the wrong type, or not a legal value")]
+    [InlineData("{\"message_text\":\"a\",\"message_text\":\"b\"}", "is given twice")]
+    [InlineData("{\"amount\":1}", "is required")]
+    public async Task A_bad_body_is_told_what_is_wrong_with_it(string body, string said) => Assert.Equal(said, await SaidAsync(body));
+
+    private async Task<string?> SaidAsync(string body)
+    {
+        using var response = await App.PostAsync("/api/v1/probe", body);
+        var problem = await ProblemAssert.IsProblemAsync(response, 400, "invalid_json");
+        return Assert.Single(problem.GetProperty("errors").EnumerateObject()).Value[0].GetString();
+    }
+
+    [Fact]
+    public async Task A_failure_that_nobody_can_tell_apart_is_answered_all_the_same()
+    {
+        using var response = await App.Client.GetAsync("/api/v1/unsayable");
+        await ProblemAssert.IsProblemAsync(response, 500, "internal_error");
     }
 
     [Fact]
@@ -259,7 +341,7 @@ public sealed class ConventionsTests(ConventionsApp fixture) : IClassFixture<Con
         var page = await App.GetJsonAsync("/api/v1/list");
         Assert.Equal(50, page.GetProperty("items")[0].GetInt32());
         await App.GetJsonAsync($"/api/v1/list?limit=200&cursor={page.GetProperty("next_cursor").GetString()}");
-        foreach (var bad in (string[])["limit=0", "limit=201", "limit=a", "limit=9999999999", "cursor=%21", "cursor=AAAA", $"cursor={Paging.CursorOf("only")}"])
+        foreach (var bad in (string[])["limit=0", "limit=201", "limit=a", "limit=body", "limit=Required", "limit=9999999999", "cursor=%21", "cursor=AAAA", $"cursor={Paging.CursorOf("only")}"])
         {
             using var response = await App.Client.GetAsync($"/api/v1/list?{bad}");
             ProblemAssert.Names(await ProblemAssert.IsProblemAsync(response, 400), bad.Split('=')[0]);

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using RootMas.Server.Platform.Http;
@@ -140,6 +141,29 @@ public sealed class EdgeTests
             using var response = await app.Client.GetAsync(part);
             Assert.True(response.IsSuccessStatusCode, part);
         }
+    }
+
+    [Fact]
+    public async Task Answers_for_one_caller_are_kept_by_nobody_else()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var ann = await app.AsAsync("ann");
+        using var key = await ann.Client.PostAsJsonAsync("/api/v1/api-keys", new { name = "mine" });
+        Assert.Equal(HttpStatusCode.Created, key.StatusCode);
+        using var listed = await app.Client.GetAsync("/api/v1/api-keys");
+        using var refused = await app.Client.GetAsync("/api/v1/runs?limit=0");
+        using var metrics = await app.Client.GetAsync("/metrics");
+        foreach (var answer in (HttpResponseMessage[])[key, listed, refused, metrics])
+        {
+            Assert.Equal("no-store", Header(answer, "Cache-Control"));
+        }
+
+        // What has a version may stay with its reader, who asks whether it still holds.
+        using var agent = await app.Client.GetAsync("/api/v1/agents/communicator");
+        Assert.NotNull(agent.Headers.ETag);
+        Assert.True(agent.Headers.CacheControl is { Private: true, NoCache: true, NoStore: false });
+        using var open = await app.Client.GetAsync("/openapi/v1.json");
+        Assert.Null(open.Headers.CacheControl);
     }
 
     [Theory]

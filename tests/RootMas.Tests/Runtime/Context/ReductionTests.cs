@@ -102,5 +102,24 @@ public sealed class ReductionTests
         Assert.InRange(TokenEstimateOf(model.Log[^1]) + Reserve, 1, Context);
     }
 
+    /// <summary>Else the model, which sees its request last, begins with it again.</summary>
+    [Fact]
+    public async Task What_was_done_for_this_request_is_retold_with_its_arguments_and_stands_behind_it()
+    {
+        var order = new TestTool("order", static _ => new string('x', 9_000));
+        var model = new ScriptedChatClient(static asked => asked.Call.Purpose == "summary" ? [Say("four things were ordered")]
+            : asked.Messages.Any(static m => m.Text.StartsWith("[Summary of", StringComparison.Ordinal)) ? [Say("done")]
+            : [Call("order", new { text = $"item {asked.Number} " + new string('y', 1_000) })]);
+        var engine = new InMemoryEngine(model, [order], new RunEngineOptions { ContextTokens = static (_, _) => 12_000 });
+        var all = await engine.AllAsync(TestTeams.Of(PatternKind.Direct, ["solo"], [order]), new RunInput("order things") { History = [new("user", "hello"), new("assistant", "hi")] });
+
+        Assert.Equal("done", Assert.Single(all.Events<MessageCompleted>()).Text);
+        Assert.InRange(Assert.Single(all.Events<ContextReduced>()).BlocksDropped, 1, 3);
+        Assert.Contains("assistant: calls order(text: item 1 yyy", model.Log.Single(static a => a.Call.Purpose == "summary").LastText, StringComparison.Ordinal);
+        var prompt = model.Log[^1].Messages.Select(static m => m.Text).ToList();
+        Assert.Equal(prompt.IndexOf("order things") + 1, prompt.FindIndex(static t => t.StartsWith("[Summary of", StringComparison.Ordinal)));
+        Assert.Contains("four things were ordered", prompt[prompt.IndexOf("order things") + 1], StringComparison.Ordinal);
+    }
+
     private static int TokenEstimateOf(Asked prompt) => RootMas.Runtime.Context.TokenEstimate.Of(prompt.Messages);
 }

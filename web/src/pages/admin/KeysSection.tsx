@@ -25,7 +25,7 @@ export default function KeysSection() {
   const cache = useQueryClient();
   const [asks, setAsks] = useState(false);
   const [voidOld, setVoidOld] = useState(false);
-  const keys = usePages<SchemaSigningKeyAnswer>(['signing-keys'], () => data(api.GET('/api/v1/auth/keys')));
+  const keys = usePages<SchemaSigningKeyAnswer>(['signing-keys'], (cursor) => data(api.GET('/api/v1/auth/keys', { params: { query: { ...(cursor && { cursor }) } } })));
   const rotate = async () => {
     await api.POST('/api/v1/auth/keys/rotate', { params: { query: { void_old: voidOld } } });
     await cache.invalidateQueries({ queryKey: ['signing-keys'] });

@@ -1,6 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { Archive, ArchiveRestore, Ellipsis, FolderInput, FolderMinus, FolderPlus, MessageSquarePlus, Pencil, Pin, PinOff, Search, Trash2 } from 'lucide-react';
-import { useMemo, useRef, useState, type DragEvent, type ReactNode } from 'react';
+import { lazy, Suspense, useMemo, useRef, useState, type DragEvent, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate } from 'react-router';
 import { Button, IconButton } from '../../ui/Button';
@@ -9,13 +9,15 @@ import { Menu } from '../../ui/Menu';
 import { ErrorNotice } from '../../ui/Notice';
 import { useSettled } from '../../ui/settled';
 import { useFailureToast, useToast } from '../../ui/Toast';
+import { loadPart } from '../../app/parts';
 import { useSession } from '../../app/session';
 import type { SchemaConversationChangeRequest } from '../../api/schema';
 import { MessageHits } from './MessageHits';
 import { markDeleted, unmarkDeleted, useDeleted } from './deletions';
 import { deleteConversation, matchNow, merged, useChangeConversation, useConversations, usePlaced, type Conversation } from './data';
-import { NameDialog } from './NameDialog';
 import styles from './ConversationList.module.css';
+
+const NameDialog = lazy(() => loadPart(async () => ({ default: (await import('./NameDialog')).NameDialog })));
 
 export function ConversationList({ current, onChosen }: { current: string | undefined; onChosen: () => void }) {
   const { t } = useTranslation();
@@ -142,24 +144,26 @@ export function ConversationList({ current, onChosen }: { current: string | unde
         ) : null}
         <IconButton label={archived ? t('chat.showActive') : t('chat.showArchived')} pressed={archived} onClick={() => { setArchived(!archived); }}><Archive size={18} aria-hidden /></IconButton>
       </div>
-      {renaming ? (
-        <NameDialog
-          conversation={renaming} title={t('chat.rename')} label={t('chat.title')} valueOf={(c) => c.title} onClose={() => { setRenaming(null); }}
-          onSave={(title, match) => change.mutateAsync({ conversation: renaming, change: { title }, match })}
-        />
-      ) : null}
-      {moving ? (
-        <NameDialog
-          conversation={moving} title={t('chat.move')} label={t('chat.folder')} hint={t('chat.folderHint')} valueOf={(c) => c.folder ?? ''} suggestions={folders} onClose={() => { setMoving(null); }}
-          onSave={(folder, match) => change.mutateAsync({ conversation: moving, change: { folder }, match })}
-        />
-      ) : null}
-      {founding ? (
-        <NameDialog
-          conversation={founding} title={t('chat.newFolder')} label={t('chat.folderName')} valueOf={() => ''} required onClose={() => { setFounding(null); }}
-          onSave={(folder, match) => change.mutateAsync({ conversation: founding, change: { folder }, match })}
-        />
-      ) : null}
+      <Suspense fallback={null}>
+        {renaming ? (
+          <NameDialog
+            conversation={renaming} title={t('chat.rename')} label={t('chat.title')} valueOf={(c) => c.title} onClose={() => { setRenaming(null); }}
+            onSave={(title, match) => change.mutateAsync({ conversation: renaming, change: { title }, match })}
+          />
+        ) : null}
+        {moving ? (
+          <NameDialog
+            conversation={moving} title={t('chat.move')} label={t('chat.folder')} hint={t('chat.folderHint')} valueOf={(c) => c.folder ?? ''} suggestions={folders} onClose={() => { setMoving(null); }}
+            onSave={(folder, match) => change.mutateAsync({ conversation: moving, change: { folder }, match })}
+          />
+        ) : null}
+        {founding ? (
+          <NameDialog
+            conversation={founding} title={t('chat.newFolder')} label={t('chat.folderName')} valueOf={() => ''} required onClose={() => { setFounding(null); }}
+            onSave={(folder, match) => change.mutateAsync({ conversation: founding, change: { folder }, match })}
+          />
+        ) : null}
+      </Suspense>
     </div>
   );
 }

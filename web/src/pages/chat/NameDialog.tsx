@@ -48,8 +48,10 @@ function NameForm({ conversation, label, hint, valueOf, suggestions = [], requir
     onClose();
   };
   const submit = async () => {
-    setLacks(required && text.trim() === '');
-    if (!required || text.trim() !== '') await save(etag);
+    const isMissing = required && text.trim() === '';
+    setLacks(isMissing);
+    if (!isMissing) await save(etag);
+    return !isMissing;
   };
   return (
     <Form

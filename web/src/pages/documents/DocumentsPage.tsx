@@ -7,6 +7,7 @@ import { api, data } from '../../api/client';
 import { usePages } from '../../api/pages';
 import { Problem } from '../../api/problem';
 import { problemLine } from '../../api/problemText';
+import { NotForYou } from '../../app/NotForYou';
 import { useSession } from '../../app/session';
 import { useAttachmentDraft } from '../../chat/attachmentDraft';
 import { useFormat } from '../../i18n/format';
@@ -29,28 +30,35 @@ const tones = { queued: 'info', working: 'info', ready: 'success', failed: 'dang
 /** What the team can look into: collections, their documents, and a search in them. */
 export default function DocumentsPage() {
   const { t } = useTranslation();
+  return useSession().can('knowledge:read') ? <Documents /> : <NotForYou title={t('nav.documents')} />;
+}
+
+function Documents() {
+  const { t } = useTranslation();
   const { can } = useSession();
   const [chosen, setChosen] = useState('');
   const [makes, setMakes] = useState(false);
   const collections = useCollections();
   const mayWrite = can('knowledge:write');
   const collection = collections.data?.find((c) => c.id === chosen);
-  const target = chosen === '' ? collections.data?.find((c) => c.is_default) : collection;
+  // One that went away, or that one was put out of, is chosen no longer.
+  const current = collection || !collections.data ? chosen : '';
+  const target = current === '' ? collections.data?.find((c) => c.is_default) : collection;
   return (
     <Page
       wide title={t('nav.documents')} intro={t('documents.intro')}
       actions={mayWrite ? <Button icon={<FolderPlus size={16} aria-hidden />} onClick={() => { setMakes(true); }}>{t('documents.newCollection')}</Button> : undefined}
     >
       {collections.error ? <ErrorNotice error={collections.error} retry={() => void collections.refetch()} /> : null}
-      <KnowledgeSearch collection={chosen} />
+      <KnowledgeSearch collection={current} />
       <Card title={t('documents.list')}>
         <div className={styles.choice}>
-          <Select label={t('documents.collection')} value={chosen} onChange={(e) => { setChosen(e.target.value); }} options={[{ value: '', label: t('documents.all') }, ...(collections.data ?? []).map((c) => ({ value: c.id, label: c.name }))]} />
+          <Select label={t('documents.collection')} value={current} onChange={(e) => { setChosen(e.target.value); }} options={[{ value: '', label: t('documents.all') }, ...(collections.data ?? []).map((c) => ({ value: c.id, label: c.name }))]} />
           {collection ? <CollectionActions key={collection.id} collection={collection} onGone={() => { setChosen(''); }} /> : null}
         </div>
         {collection?.description ? <p className={styles.description}>{collection.description}</p> : null}
-        {mayWrite && (chosen === '' || target?.may_write) ? <Uploads key={chosen} into={chosen} /> : null}
-        <DocumentTable chosen={chosen} collections={collections.data ?? []} mayWrite={mayWrite} />
+        {mayWrite && (current === '' || target?.may_write) ? <Uploads key={current} into={current} /> : null}
+        <DocumentTable chosen={current} collections={collections.data ?? []} mayWrite={mayWrite} />
       </Card>
       <NewCollection open={makes} onClose={() => { setMakes(false); }} onMade={setChosen} />
     </Page>

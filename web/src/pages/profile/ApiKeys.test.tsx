@@ -76,3 +76,26 @@ it('makes no key that may do everything unless somebody says so, and no second o
   expect(second).toEqual(first);
   expect(new Set(keys).size).toBe(1);
 });
+
+it('asks anew after a refusal, which the server would only repeat to the same key', async () => {
+  let isThere = true;
+  const { user, made } = show(<ApiKeys />, { 'GET /api/v1/api-keys': list, 'POST /api/v1/api-keys': () => isThere ? { status: 409, body: { code: 'conflict', title: 'Too many' } } : { status: 201, body: { ...key, secret: 'rm_the-secret' } } });
+  await user.click(await screen.findByRole('button', { name: 'New key' }));
+  await user.type(screen.getByLabelText('Name'), 'nightly');
+  await user.selectOptions(screen.getByLabelText('May do'), 'all that you may');
+  await user.click(screen.getByRole('button', { name: 'Create the key' }));
+  expect(await screen.findByRole('alert')).toBeTruthy();
+  isThere = false;
+  await user.click(screen.getByRole('button', { name: 'Create the key' }));
+  expect(await screen.findByText('rm_the-secret')).toBeTruthy();
+  expect(new Set(made('POST /api/v1/api-keys').map((c) => c.key)).size).toBe(2);
+});
+
+it('takes a key that was revoked elsewhere as revoked', async () => {
+  let there = [key];
+  const { user } = show(<ApiKeys />, { 'GET /api/v1/api-keys': () => ({ body: { items: there, next_cursor: null } }), 'DELETE /api/v1/api-keys/k1': () => { there = []; return { status: 404, body: { code: 'api_key_not_found' } }; } });
+  await user.click(await screen.findByRole('button', { name: 'Revoke nightly' }));
+  await user.click(within(screen.getByRole('dialog')).getByRole('button', { name: 'Revoke' }));
+  expect(await screen.findByRole('heading', { name: 'You have no API keys' })).toBeTruthy();
+  expect(screen.queryByRole('dialog')).toBeNull();
+});

@@ -4,6 +4,8 @@ import { useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, data, idempotencyKey } from '../../api/client';
 import { usePages } from '../../api/pages';
+import { Problem } from '../../api/problem';
+import { isSettled } from '../../api/sameRequest';
 import type { SchemaApiKeyAnswer, SchemaNewApiKeyRequest } from '../../api/schema';
 import { texts } from '../../api/texts';
 import { useSession } from '../../app/session';
@@ -58,7 +60,11 @@ export function ApiKeys() {
         open={revokes !== null} onClose={() => { setRevokes(null); }} danger title={t('profile.keys.revokeTitle', { name: revokes?.name ?? '' })} description={t('profile.keys.revokeText')} action={t('profile.keys.revoke')}
         onConfirm={async () => {
           if (!revokes) return;
-          await api.DELETE('/api/v1/api-keys/{id}', { params: { path: { id: revokes.id } } });
+          try {
+            await api.DELETE('/api/v1/api-keys/{id}', { params: { path: { id: revokes.id } } });
+          } catch (error) {
+            if (!(error instanceof Problem) || error.code !== 'api_key_not_found') throw error; // revoked already
+          }
           await refresh();
           toast(t('profile.keys.revoked'));
         }}
@@ -85,14 +91,18 @@ function NewKey({ onDone, onCancel }: { onDone: (secret: string) => Promise<void
       onSubmit={async () => {
         if (!whole && scopes.size === 0) {
           setMissing(true);
-          return;
+          return false;
         }
         const given = { name: name.trim(), scopes: whole ? [] : [...scopes] };
         const wanted = JSON.stringify([given, days]);
         // The same again after a lost answer is the same request: no second key whose secret nobody saw.
         if (tried.current?.for !== wanted) tried.current = { for: wanted, body: { ...given, ...(days !== '' && { expires_at: new Date(Date.now() + Number(days) * 86_400_000).toISOString() }) }, key: idempotencyKey() };
-        const key = await data(api.POST('/api/v1/api-keys', { body: tried.current.body, headers: { 'Idempotency-Key': tried.current.key } }));
-        await onDone(key.secret ?? '');
+        const made = await data(api.POST('/api/v1/api-keys', { body: tried.current.body, headers: { 'Idempotency-Key': tried.current.key } })).catch((error: unknown) => {
+          if (isSettled(error)) tried.current = null;
+          throw error;
+        });
+        await onDone(made.secret ?? '');
+        return true;
       }}
     >
       {(errors) => (

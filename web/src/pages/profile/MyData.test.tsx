@@ -28,3 +28,10 @@ it.each([[true, 1], [false, 0]])('deletes one’s own documents if that is wante
   expect(made('DELETE /api/v1/runs/r1/share')).toHaveLength(1);
   expect(made('DELETE /api/v1/collections/mine').map((c) => c.match)).toEqual(Array.from({ length: times }, () => '"7"'));
 });
+
+it('offers no deletion to those whose role may not delete, and says who can', async () => {
+  show(<MyData />, { 'GET /api/v1/auth/me': { body: { user: { id: 'u-rea', username: 'rea', role: 'readonly' }, permissions: ['chat:read'], limits: {}, credential: 'cookie', scopes: [] } } });
+  expect(await screen.findByText(/^Your role may delete nothing. An administrator can/)).toBeTruthy();
+  expect(screen.getByRole('button', { name: 'Export' })).toBeTruthy();
+  expect(screen.queryByRole('button', { name: 'Delete my data' })).toBeNull();
+});

@@ -63,10 +63,14 @@ export function MyData() {
       <div className={styles.row}>
         <Button icon={<Download size={16} aria-hidden />} busy={working === 'export'} disabled={working !== null} onClick={() => void exportAll()}>{t('profile.data.export')}</Button>
       </div>
-      <p>{t('profile.data.deleteText')} {t(can('users:write') ? 'profile.data.accountAdmin' : 'profile.data.account')}</p>
-      <div className={styles.row}>
-        <Button kind="danger" icon={<Trash2 size={16} aria-hidden />} busy={working === 'delete'} disabled={working !== null} onClick={() => { setAsks(true); }}>{t('profile.data.delete')}</Button>
-      </div>
+      {can('chat:write') ? (
+        <>
+          <p>{t('profile.data.deleteText')} {t(can('users:write') ? 'profile.data.accountAdmin' : 'profile.data.account')}</p>
+          <div className={styles.row}>
+            <Button kind="danger" icon={<Trash2 size={16} aria-hidden />} busy={working === 'delete'} disabled={working !== null} onClick={() => { setAsks(true); }}>{t('profile.data.delete')}</Button>
+          </div>
+        </>
+      ) : <p>{t('profile.data.notDeleting')}</p>}
       {working ? (
         <div className={styles.row}>
           <progress className={styles.bar} aria-label={t('profile.data.progress')} {...(progress && progress.total > 0 && { value: progress.done, max: progress.total })} />

@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { api, data, idempotencyKey } from '../../api/client';
-import { calmly } from '../../api/pages';
-import type { SchemaRunView } from '../../api/schema';
+import { allOf, calmly } from '../../api/pages';
+import type { SchemaAgentView, SchemaRunView } from '../../api/schema';
 
 export type Run = SchemaRunView;
 
@@ -64,7 +64,7 @@ export function useRunTree(runId: string, userId: string) {
 }
 
 export function useAgentNames() {
-  return useQuery({ queryKey: ['agents', 'names'], queryFn: async () => (await data(api.GET('/api/v1/agents'))).items.map((a) => a.name).sort(), staleTime: 60_000 });
+  return useQuery({ queryKey: ['agents', 'names'], queryFn: async () => (await allOf<SchemaAgentView>((cursor) => data(api.GET('/api/v1/agents', { params: { query: { limit: 200, ...(cursor && { cursor }) } } })))).map((a) => a.name).sort(), staleTime: 60_000 });
 }
 
 /** Everybody, by id: for administrators, who may look at others' runs. */

@@ -1,8 +1,9 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import { api, idempotencyKey, versioned } from '../../api/client';
+import { api, versioned } from '../../api/client';
 import { Problem } from '../../api/problem';
+import { useSameRequest } from '../../api/sameRequest';
 import type { SchemaAgentView } from '../../api/schema';
 import { Dialog } from '../../ui/Dialog';
 import { Checkbox, Select, TextArea, TextField } from '../../ui/Field';
@@ -43,11 +44,8 @@ function AgentForm({ onClose, onSaved, agent }: Omit<DialogProps, 'open'>) {
   const changed = useCatalogChanged();
   const [draft, setDraft] = useState<AgentDraft>(agent ? agentDraft(agent.value) : emptyAgent);
   const [etag, setEtag] = useState(agent?.etag ?? '');
-  const [key, setKey] = useState(idempotencyKey);
-  const change = (part: Partial<AgentDraft>) => {
-    setDraft((d) => ({ ...d, ...part }));
-    setKey(idempotencyKey()); // another body is another request
-  };
+  const same = useSameRequest();
+  const change = (part: Partial<AgentDraft>) => { setDraft((d) => ({ ...d, ...part })); };
   const latest = () => versioned(api.GET('/api/v1/agents/{name}', { params: { path: { name: draft.name } } }));
   const put = async (version: string) => {
     const saved = await versioned(api.PUT('/api/v1/agents/{name}', { params: { path: { name: draft.name } }, body: agentDefinition(draft), headers: { 'If-Match': version } }));
@@ -63,8 +61,9 @@ function AgentForm({ onClose, onSaved, agent }: Omit<DialogProps, 'open'>) {
   const onSubmit = async () => {
     const wrong = [...wrongInAgent(draft), ...(badSchema ? [['output_schema', 'badSchema'] as const] : [])];
     if (wrong.length > 0) throw new Problem(400, { errors: Object.fromEntries(wrong.map(([field, text]) => [field, [t(`team.form.${text}`)]])) });
+    const body = agentDefinition(draft);
     if (agent) await put(etag);
-    else await api.POST('/api/v1/agents', { body: agentDefinition(draft), headers: { 'Idempotency-Key': key } });
+    else await same.send(JSON.stringify(body), (key) => api.POST('/api/v1/agents', { body, headers: { 'Idempotency-Key': key } }));
     await done();
   };
   const reload = async () => {

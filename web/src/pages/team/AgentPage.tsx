@@ -26,7 +26,9 @@ export default function AgentPage() {
   const [editing, setEditing] = useState(false);
   const back = <Link className={styles.back} to="/team">{t('team.back')}</Link>;
   if (agent.isPending) return <Page title={name} intro={back}><Loading label={t('state.loading')} /></Page>;
-  if (agent.error instanceof Problem && agent.error.status === 404) return <Page title={name} intro={back}><EmptyState title={t('team.noAgent', { name })} action={<Link to="/team">{t('nav.team')}</Link>}>{t('team.noAgentText')}<TraceId of={agent.error} /></EmptyState></Page>;
+  const gone = agent.error instanceof Problem && agent.error.status === 404 ? agent.error : null;
+  // Gone while somebody edits it: what they typed stays theirs, to be copied.
+  if (gone && !(editing && agent.data)) return <Page title={name} intro={back}><EmptyState title={t('team.noAgent', { name })} action={<Link to="/team">{t('nav.team')}</Link>}>{t('team.noAgentText')}<TraceId of={gone} /></EmptyState></Page>;
   if (agent.isLoadingError) return <Page title={name} intro={back}><ReadNotice of={agent} /></Page>;
   const { value, etag } = agent.data;
   const actions = can('agents:write') ? (

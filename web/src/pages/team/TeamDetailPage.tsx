@@ -29,7 +29,9 @@ export default function TeamDetailPage() {
   const [editing, setEditing] = useState(false);
   const back = <Link className={styles.back} to={`/team?team=${encodeURIComponent(name)}`}>{t('team.back')}</Link>;
   if (team.isPending) return <Page title={name} intro={back}><Loading label={t('state.loading')} /></Page>;
-  if (team.error instanceof Problem && team.error.status === 404) return <Page title={name} intro={<Link className={styles.back} to="/team">{t('team.back')}</Link>}><EmptyState title={t('team.noSuchTeam', { name })} action={<Link to="/team">{t('nav.team')}</Link>}>{t('team.noAgentText')}<TraceId of={team.error} /></EmptyState></Page>;
+  const gone = team.error instanceof Problem && team.error.status === 404 ? team.error : null;
+  // Gone while somebody edits it: what they typed stays theirs, to be copied.
+  if (gone && !(editing && team.data)) return <Page title={name} intro={<Link className={styles.back} to="/team">{t('team.back')}</Link>}><EmptyState title={t('team.noSuchTeam', { name })} action={<Link to="/team">{t('nav.team')}</Link>}>{t('team.noAgentText')}<TraceId of={gone} /></EmptyState></Page>;
   if (team.isLoadingError) return <Page title={name} intro={back}><ReadNotice of={team} /></Page>;
   const { value, etag } = team.data;
   const actions = can('agents:write') ? (

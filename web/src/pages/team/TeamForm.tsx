@@ -1,8 +1,9 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import { api, idempotencyKey, versioned } from '../../api/client';
+import { api, versioned } from '../../api/client';
 import { Problem } from '../../api/problem';
+import { useSameRequest } from '../../api/sameRequest';
 import type { SchemaTeamView } from '../../api/schema';
 import { Dialog } from '../../ui/Dialog';
 import { Select, TextArea, TextField } from '../../ui/Field';
@@ -39,11 +40,8 @@ function TeamForm({ onClose, onSaved, team }: Omit<DialogProps, 'open'>) {
   const changed = useCatalogChanged();
   const [draft, setDraft] = useState<TeamDraft>(team ? teamDraft(team.value) : emptyTeam);
   const [etag, setEtag] = useState(team?.etag ?? '');
-  const [key, setKey] = useState(idempotencyKey);
-  const change = (part: Partial<TeamDraft>) => {
-    setDraft((d) => ({ ...d, ...part }));
-    setKey(idempotencyKey()); // another body is another request
-  };
+  const same = useSameRequest();
+  const change = (part: Partial<TeamDraft>) => { setDraft((d) => ({ ...d, ...part })); };
   const latest = () => versioned(api.GET('/api/v1/teams/{name}', { params: { path: { name: draft.name } } }));
   const put = async (version: string) => {
     const saved = await versioned(api.PUT('/api/v1/teams/{name}', { params: { path: { name: draft.name } }, body: teamDefinition(draft), headers: { 'If-Match': version } }));
@@ -58,8 +56,9 @@ function TeamForm({ onClose, onSaved, team }: Omit<DialogProps, 'open'>) {
   const onSubmit = async () => {
     const wrong = [...mapFields.filter((f) => mapIn(draft[f]) === null).map((f) => [f, 'badMap'] as const), ...wrongInTeam(draft)];
     if (wrong.length > 0) throw new Problem(400, { errors: Object.fromEntries(wrong.map(([field, text]) => [field, [t(`team.form.${text}`)]])) });
+    const body = teamDefinition(draft);
     if (team) await put(etag);
-    else await api.POST('/api/v1/teams', { body: teamDefinition(draft), headers: { 'Idempotency-Key': key } });
+    else await same.send(JSON.stringify(body), (key) => api.POST('/api/v1/teams', { body, headers: { 'Idempotency-Key': key } }));
     await done();
   };
   const reload = async () => {

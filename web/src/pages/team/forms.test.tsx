@@ -65,3 +65,31 @@ it('says so when the new version of an agent cannot be read, and keeps what was 
   await user.click(await screen.findByRole('button', { name: 'Show the new version' }));
   await vi.waitFor(() => { expect(screen.getByLabelText<HTMLInputElement>('Role').value).toBe('Theirs'); });
 });
+
+it('sends a refused agent again as a new request: what stood against it may be gone', async () => {
+  const answers = [{ status: 409, body: { code: 'agent_exists' } }, { status: 503, body: { code: 'unavailable' } }, { status: 201, body: agent }];
+  const onSaved = vi.fn();
+  const { user, made } = show(<AgentDialog open onClose={none} onSaved={onSaved} />, { 'POST /api/v1/agents': () => answers.shift() ?? {} });
+  await user.type(await screen.findByLabelText('Name'), 'helper');
+  const save = screen.getByRole('button', { name: 'Save' });
+  for (const times of [1, 2, 3]) {
+    await user.click(save);
+    await vi.waitFor(() => { expect(made('POST /api/v1/agents')).toHaveLength(times); expect(save.getAttribute('aria-disabled')).toBeNull(); });
+  }
+  expect(onSaved).toHaveBeenCalledWith('helper');
+  const [refused, lost, again] = made('POST /api/v1/agents').map((c) => c.key);
+  expect(lost).not.toBe(refused);
+  expect(again).toBe(lost); // it may have been made, only the answer was lost
+});
+
+it('sends a refused team again as a new request', async () => {
+  const answers = [{ status: 422, body: { errors: { edges: ['agent late is not there'] } } }, { status: 201, body: team }];
+  const onSaved = vi.fn();
+  const { user, made } = show(<TeamDialog open onClose={none} onSaved={onSaved} />, { 'GET /api/v1/agents': { body: { items: [agent], problems: [], next_cursor: null } }, 'POST /api/v1/teams': () => answers.shift() ?? {} });
+  await user.type(await screen.findByLabelText('Name'), 'pair');
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  expect(await screen.findByText(/late is not there/)).toBeTruthy();
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  await vi.waitFor(() => { expect(onSaved).toHaveBeenCalledWith('pair'); });
+  expect(new Set(made('POST /api/v1/teams').map((c) => c.key)).size).toBe(2);
+});

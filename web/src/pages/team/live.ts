@@ -41,28 +41,47 @@ async function keepOpen(only: string | null, signal: AbortSignal, onFrame: (fram
   }
 }
 
+/** So often the server is asked whether it is there: unlike a stream of a run, this socket says nothing by itself while nobody works. */
+const every = 15_000;
+/** Not answered after this long, the line is dead, whatever the browser believes: a pulled cable closes no connection. 40 s of silence in all. */
+const patience = 25_000;
+
 /** One connection, from its opening to its end. */
 async function once(only: string | null, signal: AbortSignal, onFrame: (frame: unknown) => void, onOpen: () => void): Promise<void> {
   const socket = new WebSocket(`${location.origin.replace(/^http/, 'ws')}/ws/visualization${only === null ? '?working=true' : ''}`);
   await new Promise<void>((resolve) => {
-    const close = () => { socket.close(); };
-    signal.addEventListener('abort', close, { once: true });
+    let deadline: ReturnType<typeof setTimeout> | undefined;
+    const heard = () => {
+      clearTimeout(deadline);
+      deadline = undefined;
+    };
+    const asking = setInterval(() => {
+      if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ type: 'ping' }));
+      deadline ??= setTimeout(end, patience);
+    }, every);
+    // Does not wait for the browser to be told of the end: over a dead line nobody tells it.
+    const end = () => {
+      clearInterval(asking);
+      heard();
+      signal.removeEventListener('abort', end);
+      removeEventListener('offline', end);
+      socket.onopen = socket.onmessage = socket.onclose = null;
+      socket.close();
+      resolve();
+    };
+    signal.addEventListener('abort', end);
+    addEventListener('offline', end);
     socket.onopen = () => {
-      if (signal.aborted) {
-        socket.close();
-        return;
-      }
+      heard();
       onOpen();
       if (only !== null) socket.send(JSON.stringify({ type: 'subscribe', flow_id: only }));
     };
     socket.onmessage = (message: MessageEvent<unknown>) => {
+      heard();
       const frame = parse(message.data);
-      if (frame !== undefined && !signal.aborted) onFrame(frame);
+      if (frame !== undefined) onFrame(frame);
     };
-    socket.onclose = () => {
-      signal.removeEventListener('abort', close);
-      resolve();
-    };
+    socket.onclose = end;
   });
 }
 

@@ -5,7 +5,7 @@ import { AddUser, EditUser, SetPassword } from './UserForms';
 
 tidyWorld();
 
-const bo = { id: 'u1', username: 'bo', role: 'user', disabled: false, limits: { runs: 3, requests: null }, grants: [], acts_for: [], created_at: '2026-01-01T00:00:00Z', updated_at: '2026-01-01T00:00:00Z' };
+const bo = { id: 'u1', username: 'bo', role: 'user', disabled: false, limits: { runs: 3, requests: null, spend_per_day_usd: 2.5, of_a_newer_server: 7 }, grants: [], acts_for: [], created_at: '2026-01-01T00:00:00Z', updated_at: '2026-01-01T00:00:00Z' };
 const path = '/api/v1/users/u1';
 
 it('adds a user without the spaces around the name, and shows a refused password at its field', async () => {
@@ -39,7 +39,7 @@ it('changes a user as they were read, and only by a word of the administrator ov
   await user.click(await screen.findByRole('button', { name: 'Save mine over it' }));
   await vi.waitFor(() => { expect(onDone).toHaveBeenCalledOnce(); });
   expect(made(`PATCH ${path}`).map((c) => c.match)).toEqual(['"1"', '"2"']);
-  expect(made(`PATCH ${path}`).at(-1)?.body).toMatchObject({ role: 'readonly', limits: { runs: 3 } });
+  expect(made(`PATCH ${path}`).at(-1)?.body).toEqual({ username: 'bo', role: 'readonly', grants: [] }); // limits that nobody touched stay as they are
 });
 
 it('refuses a limit that is no number before anything is sent', async () => {
@@ -50,6 +50,22 @@ it('refuses a limit that is no number before anything is sent', async () => {
   await user.click(screen.getByRole('button', { name: 'Save' }));
   await vi.waitFor(() => { expect(runs.getAttribute('aria-invalid')).toBe('true'); });
   expect(made(`PATCH ${path}`)).toHaveLength(0);
+});
+
+it('sends all limits of a user with the one that was changed: those that the form has, and others', async () => {
+  const onDone = vi.fn(() => Promise.resolve());
+  const { user, made } = show(<EditUser id="u1" isSelf={false} onDone={onDone} onCancel={() => undefined} />, { [`GET ${path}`]: { body: bo, etag: '"1"' }, [`PATCH ${path}`]: { body: bo } });
+  const spend = await screen.findByLabelText<HTMLInputElement>('US dollars a day for models');
+  expect(spend.value).toBe('2.5');
+  await user.type(spend, 'x');
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  expect(await screen.findByText('An amount, like 2.5, or nothing.')).toBeTruthy();
+  expect(made(`PATCH ${path}`)).toHaveLength(0);
+  await user.clear(spend);
+  await user.type(spend, '0,75');
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  await vi.waitFor(() => { expect(onDone).toHaveBeenCalledOnce(); });
+  expect(made(`PATCH ${path}`)[0]?.body).toMatchObject({ limits: { runs: 3, spend_per_day_usd: 0.75, of_a_newer_server: 7 } });
 });
 
 it('lets nobody take their own role away, and says when the user cannot be read', async () => {

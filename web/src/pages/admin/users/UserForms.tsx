@@ -1,5 +1,5 @@
-import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, data, versioned } from '../../../api/client';
 import { Problem } from '../../../api/problem';
@@ -9,7 +9,7 @@ import { Form } from '../../../ui/Form';
 import { Loading } from '../../../ui/Layout';
 import { ReadNotice } from '../../../ui/Notice';
 import { roles } from '../roles';
-import { limitNames, limitsOf, namesOf, textsOf, wrongLimits, type LimitTexts } from './limits';
+import { changedLimits, isMoney, limitNames, namesOf, textsOf, wrongLimits, type LimitTexts } from './limits';
 
 function useRoleOptions() {
   const { t } = useTranslation();
@@ -50,7 +50,13 @@ interface EditProps {
 
 export function EditUser(props: EditProps) {
   const { t } = useTranslation();
+  const cache = useQueryClient();
   const user = useQuery({ queryKey: ['user', props.id], gcTime: 0, staleTime: 'static', queryFn: () => versioned(api.GET('/api/v1/users/{id}', { params: { path: { id: props.id } } })) });
+  const { error } = user;
+  // Deleted elsewhere: the list behind the dialog has to know.
+  useEffect(() => {
+    if (error instanceof Problem && error.status === 404) void cache.invalidateQueries({ queryKey: ['users'] });
+  }, [cache, error]);
   if (user.isLoadingError) return <ReadNotice of={user} />;
   if (user.isPending) return <Loading label={t('state.loading')} />;
   return <><ReadNotice of={user} /><EditForm key={user.data.etag} {...props} user={user.data.value} etag={user.data.etag} reload={() => void user.refetch()} /></>;
@@ -64,12 +70,13 @@ function EditForm({ user, etag, isSelf, reload, onDone, onCancel }: EditProps & 
   const [content, setContent] = useState(user.grants.includes('content:read'));
   const [actsFor, setActsFor] = useState(user.acts_for.join('\n'));
   const options = useRoleOptions();
-  const wrong = wrongLimits(limits);
+  const limitsToSend = changedLimits(limits, user.limits);
+  const wrong = limitsToSend ? wrongLimits(limits) : [];
   const change: SchemaUserChangeRequest = {
-    username: username.trim(), role, limits: limitsOf(limits), grants: content ? ['content:read'] : [], ...(role === 'agent' && { acts_for: namesOf(actsFor) }),
+    username: username.trim(), role, ...(limitsToSend && { limits: limitsToSend }), grants: content ? ['content:read'] : [], ...(role === 'agent' && { acts_for: namesOf(actsFor) }),
   };
   const save = async (match: string) => {
-    if (wrong.length > 0) throw new Problem(400, { errors: Object.fromEntries(wrong.map((name) => [`limits.${name}`, [t('admin.users.wrongLimit')]])) });
+    if (wrong.length > 0) throw new Problem(400, { errors: Object.fromEntries(wrong.map((name) => [`limits.${name}`, [t(isMoney(name) ? 'admin.users.wrongAmount' : 'admin.users.wrongLimit')]])) });
     await api.PATCH('/api/v1/users/{id}', { params: { path: { id: user.id } }, body: change, headers: { 'If-Match': match } });
     await onDone();
   };
@@ -89,7 +96,7 @@ function EditForm({ user, etag, isSelf, reload, onDone, onCancel }: EditProps & 
           {role === 'agent' ? <TextArea label={t('admin.users.actsFor')} hint={t('admin.users.actsForHint')} rows={3} spellCheck={false} value={actsFor} onChange={(e) => { setActsFor(e.target.value); }} errors={errors('acts_for')} /> : null}
           <Checkbox label={t('admin.users.content')} hint={t('admin.users.contentHint')} checked={content} onChange={(e) => { setContent(e.target.checked); }} />
           {limitNames.map((name) => (
-            <TextField key={name} label={t(`admin.limit.${name}`)} inputMode="numeric" placeholder={t('admin.users.usualLimit')} value={limits[name]} onChange={(e) => { setLimits({ ...limits, [name]: e.target.value }); }} errors={errors(`limits.${name}`)} />
+            <TextField key={name} label={t(`admin.limit.${name}`)} inputMode={isMoney(name) ? 'decimal' : 'numeric'} placeholder={t('admin.users.usualLimit')} value={limits[name]} onChange={(e) => { setLimits({ ...limits, [name]: e.target.value }); }} errors={errors(`limits.${name}`)} />
           ))}
         </>
       )}

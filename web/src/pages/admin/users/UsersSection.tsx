@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, data } from '../../../api/client';
 import { usePages } from '../../../api/pages';
+import { Problem } from '../../../api/problem';
 import { problemLine } from '../../../api/problemText';
 import type { SchemaUserAnswer } from '../../../api/schema';
 import { useSession } from '../../../app/session';
@@ -42,20 +43,30 @@ export default function UsersSection() {
   const mayWrite = can('users:write');
 
   const close = () => { setDoing(null); };
-  const said = async (text: string) => {
-    await cache.invalidateQueries({ queryKey: ['users'] });
+  const said = async (text: string, id?: string) => {
+    // What one may do oneself, and one's name, stand on every page.
+    await Promise.all([['users'], ...(id === self.id ? [['me']] : [])].map((queryKey) => cache.invalidateQueries({ queryKey })));
     toast(text);
   };
-  const done = async (text: string) => {
-    await said(text);
+  const done = async (text: string, id?: string) => {
+    await said(text, id);
     close();
   };
+  /** Whoever was deleted elsewhere goes out of the list, too. */
+  const orGone = async (work: () => Promise<unknown>) => {
+    try {
+      await work();
+    } catch (error) {
+      if (error instanceof Problem && error.status === 404) await cache.invalidateQueries({ queryKey: ['users'] });
+      throw error;
+    }
+  };
   const setDisabled = async (user: User, disabled: boolean) => {
-    await api.PATCH('/api/v1/users/{id}', { params: { path: { id: user.id } }, body: { disabled }, headers: await tagOf(user.id) });
+    await orGone(async () => api.PATCH('/api/v1/users/{id}', { params: { path: { id: user.id } }, body: { disabled }, headers: await tagOf(user.id) }));
     await said(t(disabled ? 'admin.users.disabled' : 'admin.users.enabled', { name: user.username }));
   };
   const remove = async (user: User) => {
-    await api.DELETE('/api/v1/users/{id}', { params: { path: { id: user.id } }, headers: await tagOf(user.id) });
+    await orGone(async () => api.DELETE('/api/v1/users/{id}', { params: { path: { id: user.id } }, headers: await tagOf(user.id) }));
     await said(t('admin.users.deleted', { name: user.username }));
   };
   const columns = useColumns(self.id, mayWrite ? setDoing : undefined, setDisabled);
@@ -81,7 +92,7 @@ export default function UsersSection() {
       )}
       <Dialog open={doing?.kind === 'add'} onClose={close} title={t('admin.users.add')}><AddUser onDone={(u) => done(t('admin.users.added', { name: u }))} onCancel={close} /></Dialog>
       <Dialog open={doing?.kind === 'edit'} onClose={close} title={doing?.kind === 'edit' ? doing.user.username : ''}>
-        {doing?.kind === 'edit' ? <EditUser id={doing.user.id} isSelf={doing.user.id === self.id} onDone={() => done(t('admin.users.changed', { name: doing.user.username }))} onCancel={close} /> : null}
+        {doing?.kind === 'edit' ? <EditUser id={doing.user.id} isSelf={doing.user.id === self.id} onDone={() => done(t('admin.users.changed', { name: doing.user.username }), doing.user.id)} onCancel={close} /> : null}
       </Dialog>
       <Dialog open={doing?.kind === 'password'} onClose={close} title={doing?.kind === 'password' ? t('admin.users.passwordOf', { name: doing.user.username }) : ''} description={t('admin.users.passwordText')}>
         {doing?.kind === 'password' ? <SetPassword user={doing.user} isSelf={doing.user.id === self.id} onDone={() => done(t('admin.users.passwordSet', { name: doing.user.username }))} onCancel={close} /> : null}

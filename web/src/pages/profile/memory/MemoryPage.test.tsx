@@ -108,3 +108,9 @@ it('takes the end off a fact when its date is emptied, and sends none that was n
   const sent = made('PATCH /api/v1/memory/f1').map((c) => c.body as Record<string, unknown>);
   expect(sent.map((body) => ['valid_until' in body, body.valid_until])).toEqual([[false, undefined], [true, null]]);
 });
+
+it('asks for nothing on behalf of somebody who has no memory to read, and says so', async () => {
+  const { calls } = show(<MemoryPage />, { 'GET /api/v1/auth/me': { body: { user: { id: 'u-rea', username: 'rea', role: 'readonly' }, permissions: ['chat:read'], limits: {}, credential: 'cookie', scopes: [] } } });
+  expect(await screen.findByRole('heading', { name: 'Your role does not reach this part' })).toBeTruthy();
+  expect(calls.filter((c) => c.route !== 'GET /api/v1/auth/me')).toEqual([]);
+});

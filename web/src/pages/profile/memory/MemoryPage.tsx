@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { api, data } from '../../../api/client';
+import { NotForYou } from '../../../app/NotForYou';
 import { useSession } from '../../../app/session';
 import { useFormat } from '../../../i18n/format';
 import { Button, IconButton } from '../../../ui/Button';
@@ -36,6 +37,7 @@ export default function MemoryPage() {
   const [tab, setTab] = useState('known');
   const [error, setError] = useState<unknown>(null);
   const mayWrite = can('memory:write');
+  if (!can('memory:read')) return <NotForYou title={t('memory.title')} />;
   const close = () => { setDoing(null); };
   const refresh = () => cache.invalidateQueries({ queryKey: ['memory'] });
   const said = async (text: string) => {
