@@ -28,7 +28,7 @@
 set -euo pipefail
 
 root=/opt/rootmas data=/var/lib/rootmas config=/etc/rootmas service=rootmas.service
-systemd=1 wait=120 smoke='' keep=5 backup=1 host='' action='' artifact='' passed=() command=()
+systemd=1 wait=120 smoke='' keep=5 backup=1 host='' action='' artifact='' passed=() command=() worded=''
 
 say() { printf 'deploy: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -44,7 +44,7 @@ while [ $# -gt 0 ]; do
       case "$1" in --host|--smoke) ;; *) passed+=("$1" "$2") ;; esac
       shift ;;
     --help|-h) usage "how to use it" ;;
-    --) [ "$action" = run ] || usage "only run has a command"; shift; command=("$@"); break ;;
+    --) [ "$action" = run ] || usage "only run has a command"; shift; command=("$@") worded=1; break ;;
     -*) usage "unknown option '$1'" ;;
     *) if [ -z "$action" ]; then action=$1; elif [ -z "$artifact" ]; then artifact=$1; else usage "one artifact at a time"; fi ;;
   esac
@@ -52,7 +52,7 @@ while [ $# -gt 0 ]; do
 done
 case "$action" in
   deploy) [ -n "$artifact" ] || usage "which artifact?" ;;
-  run) if [ ${#command[@]} = 0 ] || [ -n "$artifact$host" ]; then usage "run -- COMMAND, on this machine"; fi ;;
+  run) if [ -z "$worded" ] || [ -n "$artifact$host" ]; then usage "run -- COMMAND, on this machine"; fi ;;
   rollback|start|stop|status) [ -z "$artifact" ] || usage "$action takes no artifact" ;;
   '') usage "what is to be done?" ;;
   *) usage "unknown action '$action'" ;;
@@ -545,7 +545,13 @@ take_smoke() {
 run_smoke() {
   local status=0
   # shellcheck disable=SC2016 # the service's environment says how long
-  as_service bash -c 'exec timeout -k 10 "$((3 * ${ROOTMAS_SMOKE_SECONDS:-120}))" bash "$@"' smoke "$smoke" "$current/rootmas" >&2 || status=$?
+  as_service bash -c '
+    export ROOTMAS_SMOKE_SECONDS="${ROOTMAS_SMOKE_SECONDS:-120}"
+    if ! [[ $ROOTMAS_SMOKE_SECONDS =~ ^[1-9][0-9]{0,5}$ ]]; then
+      echo "deploy: ROOTMAS_SMOKE_SECONDS is \"$ROOTMAS_SMOKE_SECONDS\" and no whole number of seconds: 120 counts"
+      ROOTMAS_SMOKE_SECONDS=120
+    fi
+    exec timeout -k 10 "$((3 * ROOTMAS_SMOKE_SECONDS))" bash "$@"' smoke "$smoke" "$current/rootmas" >&2 || status=$?
   if [ $status = 124 ]; then say "the smoke test did not end in time (three times ROOTMAS_SMOKE_SECONDS)"; fi
   return $status
 }

@@ -37,7 +37,8 @@ internal static class HistoryReducer
     /// <param name="beside">Tokens that tools and the format of the answer take. No reduction makes them fewer, so the messages always have a quarter of the context: a model too small for its tools must not lose every message to them.</param>
     public static Reduction? Plan(List<PromptBlock> blocks, ModelContext context, int reserve, int beside)
     {
-        var budget = BudgetOf(context.Tokens, reserve, beside);
+        var contextTokens = context.Tokens;
+        var budget = contextTokens - ReserveOf(contextTokens, reserve) - Math.Min(beside, contextTokens / 2);
         var sizes = blocks.ConvertAll(b => TokenEstimate.Of(b.Messages, context.TakesReasoning));
         var total = sizes.Sum();
         if (total <= budget)
@@ -64,11 +65,9 @@ internal static class HistoryReducer
         return dropped.Count == 0 ? null : new(dropped, total, after);
     }
 
-    /// <summary>The prompt is longer than it may be; see <see cref="Plan"/>, which could drop no more of it.</summary>
-    public static bool IsOver(List<PromptBlock> blocks, ModelContext context, int reserve, int beside) =>
-        blocks.Sum(b => TokenEstimate.Of(b.Messages, context.TakesReasoning)) > BudgetOf(context.Tokens, reserve, beside);
-
-    private static int BudgetOf(int contextTokens, int reserve, int beside) => contextTokens - ReserveOf(contextTokens, reserve) - Math.Min(beside, contextTokens / 2);
+    /// <summary>A prompt of which <see cref="Plan"/> can drop no more, and a short answer, are within what the model takes.</summary>
+    public static bool CanBeRead(List<PromptBlock> blocks, ModelContext context, int reserve, int beside) =>
+        blocks.Sum(b => TokenEstimate.Of(b.Messages, context.TakesReasoning)) + beside + (ReserveOf(context.Tokens, reserve) / 4) <= context.Tokens;
 
     /// <summary>Tokens kept free for what a model writes.</summary>
     public static int ReserveOf(int contextTokens, int reserve) => Math.Min(reserve, contextTokens / 4);

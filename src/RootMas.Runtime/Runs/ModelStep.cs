@@ -24,12 +24,7 @@ internal static class ModelStep
             return await ReduceAsync(run, agent, reduction);
         }
 
-        for (var longest = ShownText.Longest; longest >= ShownText.Shortest && HistoryReducer.IsOver(blocks, room, reserve, beside); longest /= 2)
-        {
-            blocks = PromptBuilder.Build(run.View with { Longest = longest }, agent, call, run.Execution.History, options);
-        }
-
-        var messages = PromptBuilder.Flatten(blocks);
+        var messages = PromptBuilder.Flatten(Fitting(blocks, longest => PromptBuilder.Build(run.View with { Longest = longest }, agent, call, run.Execution.History, options), b => HistoryReducer.CanBeRead(b, room, reserve, beside)));
         var exchange = new ModelExchange(run, call, ModelCallFor(run, agent.Agent, call.Purpose, agent.Agent.Tier, isAnswer ? QuestionOf(run, messages) : null), PromptBuilder.Hash(agent.Agent.Version, messages));
         return await exchange.RunAsync(messages, ChatOptionsFor(run, agent, call, exchange.Call, isAnswer ? await CallRights.OfferedAsync(run, agent) : null)) switch
         {
@@ -37,6 +32,18 @@ internal static class ModelStep
             ExchangeOutcome.Failed => await Ending.FailAsync(run, "model_" + exchange.Failure!.ErrorClass, exchange.Failure.Message),
             _ => null,
         };
+    }
+
+    /// <summary>Shows less of each text until the model can read all of it. Where even that is too much, because the request alone is, nothing is cut for nothing.</summary>
+    private static List<PromptBlock> Fitting(List<PromptBlock> blocks, Func<int, List<PromptBlock>> cutTo, Func<List<PromptBlock>, bool> fits)
+    {
+        var shown = blocks;
+        for (var longest = ShownText.Longest; longest >= ShownText.Shortest && !fits(shown); longest /= 2)
+        {
+            shown = cutTo(longest);
+        }
+
+        return fits(shown) ? shown : blocks;
     }
 
     /// <summary>Tokens that the model of an agent can read at once.</summary>

@@ -148,14 +148,7 @@ internal static class DoctorCommand
         }
 
         findings.AddRange(checks.EnumerateObject().Select(static c => Service(c.Name, c.Value)));
-        var models = new List<JsonElement>();
-        for (string? cursor = ""; cursor is not null;)
-        {
-            var page = await connection.Api.LookAsync("/api/v1/models?limit=200" + cursor, cancellationToken);
-            models.AddRange(page.Items());
-            cursor = page.Text("next_cursor") is { } next ? "&cursor=" + Uri.EscapeDataString(next) : null;
-        }
-
+        var models = (await connection.Api.LookAsync("/api/v1/models", cancellationToken)).Items();
         findings.AddRange(models.DistinctBy(static m => m.Text("provider"), StringComparer.Ordinal).Select(static m => Endpoint(m.Text("provider")!, m.GetProperty("endpoint"))));
         findings.AddRange(models.Where(static m => m.GetProperty("endpoint").Text("circuit") != "closed").Select(static m => Broken(m.Text("name")!, m.GetProperty("endpoint"))));
     }

@@ -45,11 +45,14 @@ internal sealed partial class RunOwnership
     /// <summary>A timer whose run is being written is looked at again.</summary>
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(400);
 
-    /// <summary>What cuts this process off the database for a moment cuts off others, who take their places again with their next look.</summary>
-    private static readonly TimeSpan ComeBack = TimeSpan.FromSeconds(2);
+    /// <summary>What cuts this process off the database for a moment cuts off others, who take their places again, and renew what they hold, with their next looks. As long as upkeep takes to come round as shipped.</summary>
+    private static readonly TimeSpan ComeBack = TimeSpan.FromSeconds(5);
 
     /// <summary>How many runs each other worker had when it was looked at last; of one that is gone the most since it was seen living. What others freed meanwhile, or is being written, was in its hands, too: the rest was not alone.</summary>
     private volatile Dictionary<string, int> _had = new(StringComparer.Ordinal);
+
+    /// <summary>This worker had to take its place anew a moment ago: others may be about to do the same, and nothing of theirs is taken.</summary>
+    public bool IsJustBack => worker.Presence?.SinceReturn < ComeBack;
 
     /// <summary>This worker's place among the living.</summary>
     public Task HoldAsync(CancellationToken cancellationToken) => worker.Presence?.HoldAsync(worker.Name, cancellationToken) ?? Task.CompletedTask;
@@ -109,7 +112,7 @@ internal sealed partial class RunOwnership
         }
 
         await presence.HoldAsync(worker.Name, cancellationToken);
-        if (presence.SinceReturn < ComeBack)
+        if (IsJustBack)
         {
             return 0;
         }
@@ -129,6 +132,9 @@ internal sealed partial class RunOwnership
 
         return recovered;
     }
+
+    /// <summary>Leases that ended before this are over.</summary>
+    private DateTimeOffset LapsedBefore(DbSession session) => IsJustBack ? DateTimeOffset.UnixEpoch : session.Now;
 
     private async ValueTask<int> TakeBackAsync(DbSession session, IPresence presence, string gone, int had)
     {

@@ -29,18 +29,19 @@ internal sealed partial class RunOwnership(IDatabase database, SnapshotStore sna
     /// <summary>A waiting run may be claimed only with its branch's slot, or to take in what its inbox says (a cancel).</summary>
     private const string Claimable = "log_version <= @version AND (branch_id IS NULL OR branch_slot IS NOT NULL OR inbox_seq > inbox_done)";
 
+    /// <summary>Of a lease that is over nobody knows what became of its worker, nor what else that had: only against a suspect, which is tried alone, it is certain.</summary>
     private const string Claim = $"""
         UPDATE runs SET status = 'running', attempt = attempt + 1, worker = @worker, lease_until = @lease, attempt_idle = 1,
-            crashes = crashes + CASE WHEN status = 'running' THEN 1 ELSE 0 END, stalled = stalled + CASE WHEN status = 'running' THEN 1 + attempt_idle ELSE 0 END,
+            crashes = crashes + CASE WHEN status = 'running' THEN 1 ELSE 0 END, stalled = stalled + CASE WHEN status = 'running' AND crashes >= 2 THEN 1 + attempt_idle ELSE 0 END,
             started_at = COALESCE(started_at, @now), wake_at = NULL, parked_at = NULL, reason = NULL
-        WHERE id = @id AND (status = 'queued' OR (status = 'running' AND lease_until < @now)) AND {Claimable}
+        WHERE id = @id AND (status = 'queued' OR (status = 'running' AND lease_until < @lapsed)) AND {Claimable}
         RETURNING {RunRow.Columns}
         """;
 
     /// <summary>Children and runs that go on first, then new roots in their order.</summary>
     private const string Waiting = $"""
         SELECT {RunRow.Columns} FROM runs
-        WHERE ended_at IS NULL AND id > @after AND (status = 'queued' OR (status = 'running' AND lease_until < @now)) AND {Claimable}
+        WHERE ended_at IS NULL AND id > @after AND (status = 'queued' OR (status = 'running' AND lease_until < @lapsed)) AND {Claimable}
         ORDER BY id LIMIT @limit
         """;
 
@@ -53,11 +54,13 @@ internal sealed partial class RunOwnership(IDatabase database, SnapshotStore sna
             SELECT id AS waiting_id, CASE WHEN parent_run_id IS NULL AND last_seq <= 1 AND inbox_seq <= inbox_done
                 THEN ROW_NUMBER() OVER (PARTITION BY CASE WHEN parent_run_id IS NULL AND last_seq <= 1 AND inbox_seq <= inbox_done THEN owner_id END ORDER BY background, id) ELSE 0 END AS turn
             FROM runs
-            WHERE ended_at IS NULL AND (status = 'queued' OR (status = 'running' AND lease_until < @now)) AND {Claimable}
+            WHERE ended_at IS NULL AND (status = 'queued' OR (status = 'running' AND lease_until < @lapsed)) AND {Claimable}
                 AND (@turns = 0 OR inbox_seq > inbox_done OR COALESCE((SELECT offered FROM run_turns WHERE run_turns.run_id = runs.id), 1) = 1)
             ) AS waiting ON waiting_id = id
         ORDER BY turn, background, id LIMIT @limit
         """;
+
+    private const string IsOver = "SELECT 1 FROM runs WHERE id = @id AND status = 'running' AND lease_until < @lapsed";
 
     private const string Elsewhere = """
         SELECT owner_id, COUNT(*) FROM runs
@@ -80,8 +83,12 @@ internal sealed partial class RunOwnership(IDatabase database, SnapshotStore sna
         return await database.WriteAsync<RunRow?>(
             async session =>
             {
-                var row = await session.Prepared(Claim).Set("id", runId).Set("worker", worker.Name).Set("lease", session.Now + lease).Set("now", session.Now)
-                    .Set("version", RunLog.Version).FirstOrDefaultAsync(RunRow.Read);
+                var row = await ClaimAsync(session, runId, lease, lapsed: DateTimeOffset.UnixEpoch);
+                if (row is null && await MayTakeOverAsync(session, runId))
+                {
+                    row = await ClaimAsync(session, runId, lease, lapsed: session.Now);
+                }
+
                 if (row is not null)
                 {
                     await signals.Dispatch.ClaimedAsync(session, row);
@@ -99,6 +106,15 @@ internal sealed partial class RunOwnership(IDatabase database, SnapshotStore sna
             cancellationToken);
     }
 
+    private ValueTask<RunRow?> ClaimAsync(DbSession session, string runId, TimeSpan lease, DateTimeOffset lapsed) =>
+        session.Prepared(Claim).Set("id", runId).Set("worker", worker.Name).Set("lease", session.Now + lease).Set("now", session.Now).Set("lapsed", lapsed)
+            .Set("version", RunLog.Version).FirstOrDefaultAsync(RunRow.Read);
+
+    /// <summary>Its lease is over, and not because an outage kept all workers from renewing theirs: the server that commits this has our place, and has had it for a while.</summary>
+    private async ValueTask<bool> MayTakeOverAsync(DbSession session, string runId) =>
+        await session.Prepared(IsOver).Set("id", runId).Set("lapsed", session.Now).AnyAsync()
+        && (worker.Presence is not { } presence || (await presence.LivesAsync(session, worker.Name) && !IsJustBack));
+
     /// <inheritdoc cref="RunLeases.RenewAsync"/>
     public Task<Dictionary<string, HeldRun>> RenewAsync(IReadOnlyCollection<string> runIds, TimeSpan lease, CancellationToken cancellationToken) =>
         RunLeases.RenewAsync(database, worker.Name, runIds, lease, cancellationToken);
@@ -106,13 +122,13 @@ internal sealed partial class RunOwnership(IDatabase database, SnapshotStore sna
     /// <summary>Runs that any worker may claim now, by id, a page at a time.</summary>
     public Task<List<RunRow>> ClaimableAsync(string after, int limit, CancellationToken cancellationToken) =>
         database.LookAsync(
-            async session => await session.Prepared(Waiting).Set("after", after).Set("now", session.Now).Set("version", RunLog.Version).Set("limit", (long)limit).ListAsync(RunRow.Read),
+            async session => await session.Prepared(Waiting).Set("after", after).Set("lapsed", LapsedBefore(session)).Set("version", RunLog.Version).Set("limit", (long)limit).ListAsync(RunRow.Read),
             cancellationToken);
 
     /// <summary>Runs that a worker of a shared database may claim now, in the order in which they should start.</summary>
     public Task<List<RunRow>> ClaimableInTurnAsync(int limit, CancellationToken cancellationToken) =>
         database.LookAsync(
-            async session => await session.Prepared(WaitingInTurn).Set("turns", signals.Dispatch.HasTurns).Set("now", session.Now).Set("version", RunLog.Version).Set("limit", (long)limit).ListAsync(RunRow.Read), cancellationToken);
+            async session => await session.Prepared(WaitingInTurn).Set("turns", signals.Dispatch.HasTurns).Set("lapsed", LapsedBefore(session)).Set("version", RunLog.Version).Set("limit", (long)limit).ListAsync(RunRow.Read), cancellationToken);
 
     /// <summary>How many root runs of each user other workers have, or have waiting for children.</summary>
     public Task<Dictionary<string, int>> ElsewhereAsync(CancellationToken cancellationToken) =>

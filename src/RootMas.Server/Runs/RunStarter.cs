@@ -162,7 +162,7 @@ internal sealed partial class RunStarter(AgentCatalog catalog, RunStore store, R
         {
             LogHandedBack(run.RunId, exception);
             LetGo(reserved: true, run);
-            await ownership.ReleaseAsync([(run.RunId, 1)], CancellationToken.None);
+            await worker.GiveBackAsync([(run.RunId, 1)], CancellationToken.None);
         }
     }
 

@@ -107,7 +107,7 @@ internal sealed partial class RunWorker
 
     private async Task LookAtOthersAsync()
     {
-        await RenewSkippedAsync();
+        await (_renewalFailed || _ownership.IsJustBack ? RenewAsync() : RenewSkippedAsync());
         await RecoverAsync(_stopping.Token);
         if (_channels.Bus is not { IsShared: true, IsConnected: true } && !_active.IsEmpty)
         {

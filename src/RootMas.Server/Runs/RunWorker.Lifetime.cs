@@ -29,7 +29,7 @@ internal sealed partial class RunWorker
             await LoadAsync(cancellationToken);
         }
 
-        await AtStartAsync(() => CancelOrphansAsync(cancellationToken));
+        await AtStartAsync(() => CancelOrphansAsync(TimeSpan.Zero, cancellationToken));
         await AtStartAsync(async () => _timers.Arm(await _ownership.NextTimerAsync(cancellationToken)));
         _accepting = true;
         _upkeep = IsShared ? Task.WhenAll(UpkeepAsync(), LookAroundAsync()) : UpkeepAsync();
@@ -92,7 +92,7 @@ internal sealed partial class RunWorker
             late.Execution.Fence();
         }
 
-        await ReleaseAsync([.. _active.Values], CancellationToken.None);
+        await ReleaseAsync([.. _active.Values.Where(static a => a.IsLeased)], CancellationToken.None); // the others have no rows yet
         await _upkeep;
     }
 

@@ -6,9 +6,13 @@ internal sealed partial class RunWorker
     /// <summary>For what one run needs of a row that is being written.</summary>
     private static readonly TimeSpan LookAtRow = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>Most rows are written for moments: whoever just became an orphan does not wait for the sweep.</summary>
+    private static readonly TimeSpan TellOrphans = TimeSpan.FromSeconds(2);
+
     private readonly Lock _recoveryGate = new();
     private Task _recovery = Task.CompletedTask;
     private volatile bool _orphansLeft;
+    private volatile bool _renewalFailed;
 
     private async Task UpkeepAsync()
     {
@@ -54,16 +58,27 @@ internal sealed partial class RunWorker
     }
 
     /// <summary>Those that are being written, or that could not be told, are told with the next sweep.</summary>
-    private async Task CancelOrphansAsync(CancellationToken cancellationToken)
+    private async Task CancelOrphansAsync(TimeSpan patience, CancellationToken cancellationToken)
     {
         var left = 1;
         try
         {
-            (_, left) = await _ownership.CancelOrphansAsync(cancellationToken);
+            for (var look = 0; left > 0 && look <= LooksIn(patience); look++)
+            {
+                if (look > 0)
+                {
+                    await Task.Delay(LookAtRow, cancellationToken);
+                }
+
+                (_, left) = await _ownership.CancelOrphansAsync(cancellationToken);
+            }
         }
         finally
         {
-            _orphansLeft |= left > 0;
+            if (left > 0)
+            {
+                _orphansLeft = true;
+            }
         }
     }
 
@@ -99,7 +114,19 @@ internal sealed partial class RunWorker
         return more > left ? more : left;
     }
 
-    private Task RenewAsync() => RenewAsync([.. _active.Values.Where(static a => a.IsLeased)]);
+    private async Task RenewAsync()
+    {
+        try
+        {
+            await RenewAsync([.. _active.Values.Where(static a => a.IsLeased)]);
+            _renewalFailed = false;
+        }
+        catch
+        {
+            _renewalFailed = true; // the next look does not wait for the next round
+            throw;
+        }
+    }
 
     /// <summary>Those whose rows were being written when they were to be renewed.</summary>
     private Task RenewSkippedAsync() => RenewAsync([.. _active.Values.Where(static a => a.IsSkipped)]);
@@ -141,7 +168,7 @@ internal sealed partial class RunWorker
         if (_orphansLeft)
         {
             _orphansLeft = false;
-            await TryAsync(() => CancelOrphansAsync(_stopping.Token));
+            await TryAsync(() => CancelOrphansAsync(TimeSpan.Zero, _stopping.Token));
         }
 
         if (IsShared)

@@ -311,7 +311,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
         Open.Leave(run.OwnerId, run.Id);
     }
 
-    private void CancelOrphans() => _ = Task.Run(() => TryAsync(() => CancelOrphansAsync(_stopping.Token)));
+    private void CancelOrphans() => _ = Task.Run(() => TryAsync(() => CancelOrphansAsync(TellOrphans, _stopping.Token)));
 
     private async Task ReleaseAsync(IReadOnlyCollection<ActiveRun> runs, CancellationToken cancellationToken)
     {
@@ -322,7 +322,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
     }
 
     /// <summary>All that nobody is writing at once; the others as soon as they are let go, if that is soon.</summary>
-    private async Task GiveBackAsync(List<(string RunId, int Attempt)> runs, CancellationToken cancellationToken)
+    internal async Task GiveBackAsync(List<(string RunId, int Attempt)> runs, CancellationToken cancellationToken)
     {
         for (var look = 0; (runs = await _ownership.ReleaseAsync(runs, cancellationToken)).Count > 0; look++)
         {

@@ -191,9 +191,13 @@ public sealed class DeployScriptTests : IAsyncLifetime
         _releases.Set("ROOTMAS_SMOKE_SECONDS=1");
         var first = await _releases.DeployAsync("deploy", _releases.Make("1.0.0", before: Releases.Stub, smoke: "true"));
         Assert.True(first.ExitCode == 0, first.Said);
+        _releases.Set("ROOTMAS_SMOKE_SECONDS=2m");
+        var odd = await _releases.DeployAsync("deploy", _releases.Make("1.5.0", before: Releases.Stub, smoke: "true"));
+        Assert.True(odd.ExitCode == 0 && odd.Said.Contains("no whole number of seconds", StringComparison.Ordinal), odd.Said);
+        _releases.Set("ROOTMAS_SMOKE_SECONDS=1");
         var second = await _releases.DeployAsync("deploy", _releases.Make("2.0.0", before: Releases.Stub, smoke: "sleep 1000"));
         Assert.True(second.ExitCode == 1 && second.Said.Contains("did not end in time", StringComparison.Ordinal), second.Said);
-        Assert.Equal("release 1.0.0\nrunning\n", (await _releases.DeployAsync("status")).Stdout);
+        Assert.Equal("release 1.5.0\nrunning\n", (await _releases.DeployAsync("status")).Stdout);
     }
 
     [InstalledFact("flock")]

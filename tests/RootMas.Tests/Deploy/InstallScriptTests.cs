@@ -71,6 +71,7 @@ public sealed class InstallScriptTests : IAsyncLifetime
         await Shell.DoAsync(Command, ["backup", "create"]);
         var made = await BackupsAsync();
         Assert.NotEmpty(made);
+        Assert.Contains("Usage:", (await Shell.RunAsync(Command, [])).Stdout, StringComparison.Ordinal); // the program's own words
 
         File.WriteAllLines(settings, File.ReadAllLines(settings).Where(static l => !l.StartsWith("ROOTMAS_ADMIN_PASSWORD=", StringComparison.Ordinal)));
         Assert.Contains("ROOTMAS_ADMIN_USERNAME=admin", File.ReadAllText(settings), StringComparison.Ordinal);

@@ -34,6 +34,28 @@ public abstract class LostRunTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task A_run_that_freezes_its_worker_again_and_again_ends_as_lost_two_attempts_later()
+    {
+        await using var database = RunsHarness.NewDatabase();
+        await using var h = new RunsHarness(database: database);
+        var id = (await h.RunAsync(Solo, "hi")).RunId;
+        var certain = new int[5];
+        for (var attempt = 0; attempt < certain.Length; attempt++)
+        {
+            // Its worker stands still until the lease is over, whatever else that has.
+            certain[attempt] = (await h.Ownership.ClaimAsync(id, TimeSpan.FromSeconds(15), default))!.Stalled;
+            await database.ExecuteAsync($"UPDATE runs SET lease_until = 0 WHERE id = '{id}'");
+        }
+
+        int[] expected = [0, 0, 0, 2, 4];
+        Assert.Equal(expected, certain);
+        await using var last = new RunsHarness(database: database);
+        await last.StartAsync();
+        var run = await last.EndAsync(id);
+        Assert.Equal((RunStatus.Failed, "worker_lost"), (run.Status, run.ErrorCode));
+    }
+
+    [DatabaseFact]
     public async Task Runs_that_only_shared_a_process_with_the_one_that_kills_it_are_finished()
     {
         await using var database = RunsHarness.NewDatabase();

@@ -76,6 +76,39 @@ public sealed class WrittenRowsTests() : OnDatabase(DatabaseKind.Postgres)
     }
 
     [PostgresFact]
+    public async Task What_is_taken_from_the_dead_only_when_its_lease_is_over_is_not_blamed_as_if_it_had_been_alone()
+    {
+        var (go, begun) = (new TaskCompletionSource(), 0);
+        await using var database = RunsHarness.NewDatabase();
+        await using var front = Front(database);
+        var (runs, dead) = await HeldAsync(front, 2);
+        await using var h = new RunsHarness(
+            engine: async (_, _) =>
+            {
+                Interlocked.Increment(ref begun);
+                await go.Task;
+                return RunExit.Stopped;
+            },
+            database: database, ownsData: false);
+        await database.ExecuteAsync($"UPDATE runs SET lease_until = 1 WHERE id = '{runs[0]}'");
+        await using (await Writing.OfAsync(database, runs[0]))
+        {
+            await dead.DisposeAsync();
+            await h.StartAsync();
+            await Wait.UntilAsync(() => Volatile.Read(ref begun) == 1);
+        }
+
+        await Wait.UntilAsync(() => Volatile.Read(ref begun) == 2);
+        foreach (var run in runs)
+        {
+            var row = (await h.Ownership.RowAsync(run, default))!;
+            Assert.Equal((RunStatus.Running, 2, 1, 0), (row.Status, row.Attempt, row.Crashes, row.Stalled));
+        }
+
+        go.SetResult();
+    }
+
+    [PostgresFact]
     public async Task A_parked_run_that_is_being_written_holds_up_no_other_timer_and_is_woken_once()
     {
         await using var h = new RunsHarness();
@@ -110,7 +143,7 @@ public sealed class WrittenRowsTests() : OnDatabase(DatabaseKind.Postgres)
         }
 
         var began = h.Clock.GetTimestamp();
-        await h.WaitForAsync(run, static r => r.Status != RunStatus.WaitingTimer);
+        await Wait.UntilAsync(async id => (await StandingAsync(h, id)).Attempt == 2, run, "The timer that was left out did not ring"); // its own event says tomorrow: it waits again
         Assert.True(h.Clock.GetElapsedTime(began) < options.Renewal);
     }
 
@@ -133,6 +166,31 @@ public sealed class WrittenRowsTests() : OnDatabase(DatabaseKind.Postgres)
 
         Assert.Equal(RunStatus.Cancelled, (await h.EndAsync(one.RunId)).Status);
         Assert.Equal(RunStatus.Cancelled, (await h.EndAsync(two.RunId)).Status);
+    }
+
+    [PostgresFact]
+    public async Task A_child_that_is_being_written_for_a_moment_does_not_wait_for_the_sweep()
+    {
+        var options = new RunsOptions { Renewal = TimeSpan.FromMinutes(1) };
+        var model = new ScriptedChatClient(static _ => [ScriptedChatClient.Say("never")]) { Before = static (_, ct) => Task.Delay(Timeout.Infinite, ct) };
+        await using var h = new RunsHarness(model, options: options);
+        await h.StartAsync();
+        var parent = await h.OwnedAsync();
+        var (one, two) = (await BelowAsync(h, parent, "one"), await BelowAsync(h, parent, "two"));
+        await h.Store.AppendAsync(
+            parent.Batch(RunStatus.Running, new ChildStarted(1, one.RunId, "solo", "task"), new ChildStarted(2, two.RunId, "solo", "task")) with { Children = [one, two] }, default);
+        await Wait.UntilAsync(() => model.Calls == 2);
+        await h.Test.ExecuteAsync($"UPDATE runs SET status = 'failed', worker = NULL, lease_until = NULL, ended_at = 1 WHERE id = '{parent.Id}'");
+        var began = h.Clock.GetTimestamp();
+        await using (await Writing.OfAsync(h.Test, one.RunId))
+        {
+            h.Signals.RaiseOrphaned();
+            await Wait.UntilAsync(async at => (await at.Store.ReadInboxAsync(two.RunId, 0, default)).Count > 0, h, "What is free is not told");
+        }
+
+        Assert.Equal(RunStatus.Cancelled, (await h.EndAsync(one.RunId)).Status);
+        Assert.Equal(RunStatus.Cancelled, (await h.EndAsync(two.RunId)).Status);
+        Assert.True(h.Clock.GetElapsedTime(began) < options.Renewal);
     }
 
     [PostgresFact]
@@ -201,6 +259,44 @@ public sealed class WrittenRowsTests() : OnDatabase(DatabaseKind.Postgres)
 
         deaf.SetResult();
         await h.WaitForAsync(runs[0], static r => r.Status == RunStatus.Queued);
+    }
+
+    [PostgresFact]
+    public async Task A_run_that_is_given_back_while_it_is_being_written_is_given_back_after_it()
+    {
+        await using var database = RunsHarness.NewDatabase();
+        await using var h = Front(database);
+        var run = (await h.RunAsync(Solo, "hi")).RunId;
+        Assert.NotNull(await h.Ownership.ClaimAsync(run, TimeSpan.FromHours(1), default));
+        Task giving;
+        await using (await Writing.OfAsync(database, run))
+        {
+            giving = h.Worker.GiveBackAsync([(run, 1)], default);
+            Assert.Equal((RunStatus.Running, 1), await StandingAsync(h, run));
+        }
+
+        await giving;
+        Assert.Equal((RunStatus.Queued, 1), await StandingAsync(h, run));
+    }
+
+    [PostgresFact]
+    public async Task A_stop_does_not_wait_for_the_row_of_a_run_that_has_none()
+    {
+        var (deaf, begun) = (new TaskCompletionSource(), new TaskCompletionSource());
+        await using var h = new RunsHarness(engine: async (_, _) =>
+        {
+            begun.SetResult();
+            await deaf.Task;
+            return RunExit.Stopped;
+        });
+        await h.StartAsync();
+        var starting = h.RunAsync(Solo, "hi", atOnce: true);
+        await begun.Task;
+        var began = h.Clock.GetTimestamp();
+        await h.Worker.StoppingAsync(new CancellationToken(canceled: true));
+        Assert.True(h.Clock.GetElapsedTime(began) < TimeSpan.FromSeconds(2), "It looked for the row as long as a stop looks for any");
+        deaf.SetResult();
+        await Assert.ThrowsAsync<InvalidOperationException>(() => starting);
     }
 
     private static RunsHarness Front(TestDatabase database) => new(options: new RunsOptions { Parallelism = 0 }, database: database, ownsData: false);

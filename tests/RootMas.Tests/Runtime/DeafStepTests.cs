@@ -69,7 +69,7 @@ public sealed class DeafStepTests
     public async Task A_model_that_never_ends_is_stopped_by_the_limit_of_time()
     {
         var model = new ScriptedChatClient(static _ => [Say("never")]) { Before = static (_, stop) => Task.Delay(System.Threading.Timeout.Infinite, stop) };
-        var team = TestTeams.Of(PatternKind.Direct, ["solo"], change: static t => t with { Limits = new() { MaxWallSeconds = 1 } });
+        var team = TestTeams.Of(PatternKind.Direct, ["solo"], change: static t => t with { Limits = new() { MaxWallSeconds = 3 } });
         var all = await new InMemoryEngine(model).AllAsync(team, "go");
 
         Assert.Equal("guard_wall_time", Assert.Single(all.Events<RunFailed>()).Code);

@@ -11,6 +11,7 @@ import { setTheme } from './theme';
 import { sectionsFor } from './adminSections';
 import { isKey, onShowPalette, showShortcuts, shortcutsAreOn } from './shortcuts';
 import { useSettled } from '../ui/settled';
+import { useHasUnsaved } from '../ui/unsaved';
 import styles from './CommandPalette.module.css';
 
 interface Command {
@@ -30,6 +31,7 @@ export function CommandPalette() {
   const navigate = useNavigate();
   const { can, signOut } = useSession();
   const places = useNavigation();
+  const unsaved = useHasUnsaved();
   const [open, setOpen] = useState(false);
   const [text, setText] = useState('');
   const [at, setAt] = useState(0);
@@ -67,8 +69,8 @@ export function CommandPalette() {
     ...sectionsFor(can).map((id) => ({ id: `admin-${id}`, label: t('palette.goTo', { place: `${t('nav.admin')}: ${t(`admin.section.${id}`)}` }), leaves: true as const, run: () => void navigate(`/admin/${id}`) })),
     { id: 'shortcuts', label: t('profile.shortcuts.title'), run: showShortcuts },
     ...(['light', 'dark', 'system'] as const).map((theme) => ({ id: theme, label: t('palette.theme', { theme: t(`preferences.themes.${theme}`) }), run: () => { setTheme(theme); } })),
-    { id: 'out', label: t('signIn.out'), run: () => void signOut() },
-  ], [t, navigate, places, can, signOut]);
+    ...(unsaved ? [] : [{ id: 'out', label: t('signIn.out'), run: () => void signOut() }]),
+  ], [t, navigate, places, can, signOut, unsaved]);
   const words = text.toLocaleLowerCase().split(/\s+/).filter(Boolean);
   const looks = open && words.length > 0 && can('chat:read');
   const search = useSettled(text.trim());

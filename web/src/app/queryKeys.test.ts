@@ -20,8 +20,7 @@ function asked(): Asked[] {
   return Object.entries(files).flatMap(([file, source]) => hooks.flatMap((hook) => [...source.matchAll(hook)].map(({ 0: match, 1: name = '', 2: key = '', index }) => {
     const rest = source.slice(index + match.length);
     const begin = name === 'usePages' ? 0 : rest.indexOf('queryFn:');
-    const named = /^queryFn: \w+(?=[,\s])/.exec(rest.slice(begin))?.[0];
-    return { file, key: partsOf(key), how: `${name} ${named ?? /^[^]*?api\.GET\('[^']*'/.exec(rest.slice(begin))?.[0] ?? rest.slice(begin)}` };
+    return { file, key: partsOf(key), how: `${name} ${/^[^]*?api\.GET\('[^']*'/.exec(rest.slice(begin))?.[0] ?? rest.slice(begin)}` };
   })));
 }
 

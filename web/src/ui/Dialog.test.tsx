@@ -6,6 +6,7 @@ import { createMemoryRouter, Link, Outlet, RouterProvider } from 'react-router';
 import { afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { Problem } from '../api/problem';
 import { AsksBack } from '../app/AsksBack';
+import { Shortcuts } from '../app/Shortcuts';
 import { startLanguages } from '../i18n';
 import { ConfirmDialog, Dialog } from './Dialog';
 import { TextField } from './Field';
@@ -120,18 +121,19 @@ it('is not closed by a click beside it when something was typed, and asks nothin
   expect(screen.queryByRole('dialog')).toBeNull();
 });
 
-it('asks before the way back in the browser takes away what was typed', async () => {
-  const router = createMemoryRouter([{ element: <><Outlet /><AsksBack /></>, children: [{ path: '/', element: <Link to="/agent">On</Link> }, { path: '/agent', element: <Editor /> }] }]);
+it.each(['the way back in the browser', 'a shortcut'])('asks before %s takes away what was typed', async (way) => {
+  const router = createMemoryRouter([{ element: <><Outlet /><AsksBack /><Shortcuts /></>, children: [{ path: '/', element: <Link to="/agent">On</Link> }, { path: '/agent', element: <Editor /> }] }]);
   render(<Tooltip.Provider><RouterProvider router={router} /></Tooltip.Provider>);
   const user = userEvent.setup();
+  const leave = () => way === 'a shortcut' ? user.keyboard('{Control>}{Shift>}O{/Shift}{/Control}') : router.navigate(-1);
   await user.click(await screen.findByRole('link', { name: 'On' }));
   await user.click(await screen.findByRole('button', { name: 'Edit' }));
   await user.type(screen.getByLabelText('Prompt'), 'An hour of work');
-  void router.navigate(-1);
+  void leave();
   await question();
   await user.click(screen.getByRole('button', { name: 'Go on editing' }));
   expect([prompt() === null, router.state.location.pathname]).toEqual([false, '/agent']);
-  void router.navigate(-1);
+  void leave();
   await question();
   await user.click(screen.getByRole('button', { name: 'Discard it' }));
   expect(await screen.findByRole('link', { name: 'On' })).toBeTruthy();

@@ -66,7 +66,7 @@ export function Dialog({ open, onClose, busy = false, ...rest }: DialogProps) {
     if (dirty) setLeaving(() => close);
     else close();
   };
-  useUnsaved(dirty && onClose !== undefined);
+  useUnsaved(dirty && !stays && onClose !== undefined); // on its way to the server it is not to be lost, and what comes of it may lead on
   return (
     <>
       <Radix.Root open={open} onOpenChange={(now) => { if (!now && !stays && onClose) leave(onClose); }}>

@@ -14,7 +14,7 @@ interface FormProps {
   onCancel?: () => void;
   /** Fields that show their own errors; what the server says of any other field stands above the buttons. */
   fields: readonly string[];
-  /** Shown when somebody else changed it meanwhile: what to do about it. What cannot be read is said by the form, unless that is said elsewhere already. */
+  /** Shown when somebody else changed it meanwhile: what to do about it. What cannot be read is said by the form, unless that is said elsewhere already. Gives `true` if what was typed made way for what is there now. */
   onReload?: () => unknown;
   onOverwrite?: () => Promise<unknown>;
   children: (errors: (field: string) => readonly ReactNode[] | undefined, busy: boolean) => ReactNode;
@@ -35,11 +35,11 @@ export function Form({ onSubmit, submit, onCancel, fields, onReload, onOverwrite
     if (error) form.current?.querySelector<HTMLElement>('[aria-invalid]')?.focus();
   }, [error]);
 
-  const run = async (work: () => Promise<unknown>, saves = true) => {
+  const run = async (work: () => Promise<unknown>) => {
     setBusy(true);
     setError(null);
     try {
-      if (await work() !== false && saves) setDirty(false);
+      if (await work() !== false) setDirty(false);
     } catch (e) {
       if (e instanceof Problem && e.status === 412 && (onReload ?? onOverwrite)) setConflict(true);
       else setError(e);
@@ -71,7 +71,7 @@ export function Form({ onSubmit, submit, onCancel, fields, onReload, onOverwrite
         open={conflict} onClose={() => { setConflict(false); }} title={t('conflict.title')} description={t('conflict.text')}
         footer={(
           <>
-            {onReload ? <Button onClick={() => { setConflict(false); void run(async () => { await onReload(); }, false); }}>{t('conflict.reload')}</Button> : null}
+            {onReload ? <Button onClick={() => { setConflict(false); void run(async () => await onReload() === true); }}>{t('conflict.reload')}</Button> : null}
             {onOverwrite ? <Button kind="danger" onClick={() => { setConflict(false); void run(onOverwrite); }}>{t('conflict.overwrite')}</Button> : null}
           </>
         )}

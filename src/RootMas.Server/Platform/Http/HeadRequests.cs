@@ -2,12 +2,12 @@ namespace RootMas.Server.Platform.Http;
 
 /// <summary>
 /// HEAD is answered as GET is (RFC 9110 §9.3.2): status and headers, so that whoever only looks whether an address answers need not read it. The server below drops the body, and keeps its length where the route knew it.
-/// Streams do not begin for it (<see cref="Is"/>). With an upgrade it stays what it is, and nothing takes it.
+/// Streams do not begin for it (<see cref="Is"/>). With the offer of a WebSocket it stays what it is, and nothing takes it; other offers (h2c) are ignored, as any server may (RFC 9110 §7.8).
 /// </summary>
 internal sealed class HeadRequests(RequestDelegate next)
 {
     public Task InvokeAsync(HttpContext context) =>
-        HttpMethods.IsHead(context.Request.Method) && context.Request.Headers.Upgrade.Count == 0 ? ReadAsync(context) : next(context);
+        HttpMethods.IsHead(context.Request.Method) && !OffersSocket(context.Request.Headers) ? ReadAsync(context) : next(context);
 
     /// <summary>Whether nobody gets the body of this answer.</summary>
     public static bool Is(HttpContext context) => HttpMethods.IsHead(context.Request.Method) || context.Features.Get<Mark>() is not null;
@@ -21,6 +21,9 @@ internal sealed class HeadRequests(RequestDelegate next)
             headers.Allow = $"{headers.Allow}, {HttpMethods.Head}";
         }
     }
+
+    private static bool OffersSocket(IHeaderDictionary headers) =>
+        Array.Exists(headers.GetCommaSeparatedValues("Upgrade"), static u => u.Trim().Equals("websocket", StringComparison.OrdinalIgnoreCase));
 
     private async Task ReadAsync(HttpContext context)
     {

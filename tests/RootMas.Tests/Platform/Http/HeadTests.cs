@@ -57,6 +57,7 @@ public sealed class HeadTests(ConventionsApp fixture) : IClassFixture<Convention
         var run = (await App.PostJsonAsync("/api/v1/chat", new { message = "What is 17 * 23?", team = "solo" })).GetProperty("run_id").GetString();
         var stream = await HeadAsync($"/api/v1/runs/{run}/events", "Accept: text/event-stream");
         Assert.Equal((200, "text/event-stream", ""), (stream.Status, stream.Headers["Content-Type"], stream.Body));
+        Assert.Equal(200, (await HeadAsync("/health/live", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA")).Status);
         var socket = await HeadAsync("/ws", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==");
         Assert.True(socket.Status is >= 400 and < 500, $"{socket.Status}");
     }

@@ -2,7 +2,6 @@ import { useQuery } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, data } from '../../api/client';
-import { allOf } from '../../api/pages';
 import type { SchemaSettingView } from '../../api/schema';
 import { Checkbox, TextField } from '../../ui/Field';
 import { Badge, Card, EmptyState, Loading } from '../../ui/Layout';
@@ -16,8 +15,8 @@ export default function SettingsSection() {
   const { t } = useTranslation();
   const [text, setText] = useState('');
   const [changed, setChanged] = useState(false);
-  const settings = useQuery({ queryKey: ['settings'], queryFn: () => allOf<SchemaSettingView>((cursor) => data(api.GET('/api/v1/settings', { params: { query: { limit: 200, ...(cursor && { cursor }) } } }))), staleTime: 60_000 });
-  const sections = useMemo(() => sectionsOf(settings.data ?? [], text, changed), [settings.data, text, changed]);
+  const settings = useQuery({ queryKey: ['settings'], queryFn: () => data(api.GET('/api/v1/settings')), staleTime: 60_000 });
+  const sections = useMemo(() => sectionsOf(settings.data?.items ?? [], text, changed), [settings.data, text, changed]);
   return (
     <Section title={t('admin.section.settings')} intro={t('admin.settings.intro')}>
       <Filters label={t('admin.filter')}>

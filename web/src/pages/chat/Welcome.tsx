@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Suspense } from 'react';
 import { useTranslation } from 'react-i18next';
-import { readModels } from '../../api/models';
+import { api, data } from '../../api/client';
 import { useSession } from '../../app/session';
 import { Button } from '../../ui/Button';
 import { Loading } from '../../ui/Layout';
@@ -21,7 +21,7 @@ export function Welcome({ onPick }: { onPick: OnPick | undefined }) {
 function Content({ onPick }: { onPick: OnPick | undefined }) {
   const { t } = useTranslation();
   const { user } = useSession();
-  const models = useQuery({ queryKey: ['models'], queryFn: readModels, staleTime: 60_000 });
+  const models = useQuery({ queryKey: ['models'], queryFn: () => data(api.GET('/api/v1/models')), staleTime: 60_000 });
   const examples = ['plan', 'check', 'sum', 'team'] as const;
   if (models.isPending) return <Loading label={t('state.loading')} />;
   return (

@@ -1,7 +1,6 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient, type InfiniteData, type QueryClient } from '@tanstack/react-query';
 import { useEffect, useMemo } from 'react';
 import { api, data } from '../../api/client';
-import { readModels } from '../../api/models';
 import { calmly } from '../../api/pages';
 import { Problem } from '../../api/problem';
 import type { SchemaConversationAnswer, SchemaConversationChangeRequest, SchemaMessageAnswer, SchemaPageOfConversationAnswer, SchemaRunView } from '../../api/schema';
@@ -123,7 +122,7 @@ export function useRunsBackTo(run: string | undefined, { list, reaches }: Return
 }
 
 export function useModels() {
-  return useQuery({ queryKey: ['models'], queryFn: readModels, staleTime: 60_000 });
+  return useQuery({ queryKey: ['models'], queryFn: () => data(api.GET('/api/v1/models')), staleTime: 60_000 });
 }
 
 /** What `If-Match` has to say to change the conversation as it is now. */

@@ -1,6 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
 import { api, data } from '../../api/client';
-import { readModels } from '../../api/models';
 import { Problem } from '../../api/problem';
 import type { SchemaHealthReport } from '../../api/schema';
 
@@ -46,7 +45,7 @@ export function useFigures() {
 }
 
 export function useModels(enabled: boolean) {
-  return useQuery({ queryKey: ['models'], enabled, queryFn: readModels });
+  return useQuery({ queryKey: ['models'], enabled, queryFn: () => data(api.GET('/api/v1/models')) });
 }
 
 export function useQueue(enabled: boolean) {

@@ -70,6 +70,7 @@ function AgentForm({ onClose, onSaved, agent }: Omit<DialogProps, 'open'>) {
     const now = await latest();
     setDraft(agentDraft(now.value));
     setEtag(now.etag);
+    return true;
   };
   return (
     <Form

@@ -65,6 +65,7 @@ function TeamForm({ onClose, onSaved, team }: Omit<DialogProps, 'open'>) {
     const now = await latest();
     setDraft(teamDraft(now.value));
     setEtag(now.etag);
+    return true;
   };
   return (
     <Form

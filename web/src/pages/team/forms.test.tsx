@@ -50,7 +50,8 @@ it('sends no team with a limit that cannot be read, instead of the default in it
 
 it('says so when the new version of an agent cannot be read, and keeps what was typed', async () => {
   let answers: 'nothing' | 'theirs' = 'nothing';
-  const { user } = show(<AgentDialog open onClose={none} onSaved={none} agent={{ value: agent, etag: '"1"' }} />, {
+  const onClose = vi.fn();
+  const { user } = show(<AgentDialog open onClose={onClose} onSaved={none} agent={{ value: agent, etag: '"1"' }} />, {
     'PUT /api/v1/agents/helper': { status: 412, body: { code: 'etag_mismatch' } },
     'GET /api/v1/agents/helper': () => answers === 'nothing' ? { status: 503, body: { code: 'unavailable', trace_id: 't-9' } } : { body: { ...agent, role: 'Theirs' }, etag: '"2"' },
   });
@@ -64,6 +65,8 @@ it('says so when the new version of an agent cannot be read, and keeps what was 
   await user.click(screen.getByRole('button', { name: 'Save' }));
   await user.click(await screen.findByRole('button', { name: 'Show the new version' }));
   await vi.waitFor(() => { expect(screen.getByLabelText<HTMLInputElement>('Role').value).toBe('Theirs'); });
+  await user.keyboard('{Escape}');
+  expect(onClose).toHaveBeenCalledOnce(); // nothing of one's own is left to ask about
 });
 
 it('sends a refused agent again as a new request: what stood against it may be gone', async () => {

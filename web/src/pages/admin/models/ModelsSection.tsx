@@ -1,7 +1,7 @@
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { FlaskConical } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
-import { readModels } from '../../../api/models';
+import { api, data } from '../../../api/client';
 import type { SchemaEndpointResponse, SchemaModelResponse } from '../../../api/schema';
 import { texts } from '../../../api/texts';
 import { useSession } from '../../../app/session';
@@ -19,7 +19,7 @@ import { testModel, TestResult } from './TestResult';
 /** Which models answer, in which order, at what price, and how they are doing. */
 export default function ModelsSection() {
   const { t } = useTranslation();
-  const models = useQuery({ queryKey: ['models'], queryFn: readModels, refetchInterval: 15_000 });
+  const models = useQuery({ queryKey: ['models'], queryFn: () => data(api.GET('/api/v1/models')), refetchInterval: 15_000 });
   if (models.isPending) return <Loading label={t('state.loading')} />;
   if (models.isLoadingError) return <ReadNotice of={models} />;
   const all = models.data;
