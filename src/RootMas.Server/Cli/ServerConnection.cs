@@ -22,8 +22,8 @@ internal sealed class ServerConnection : IAsyncDisposable
     {
         _own = own;
         // Long answers are streams and waits; single calls end by the server's own limits.
-        var transport = new PatientHandler(policy, new ConnectTimeoutHandler(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10), AllowAutoRedirect = false, UseProxy = data is null }));
-        _http = new HttpClient(data is null ? transport : new OperatorToken(data, key, transport))
+        var wire = new ConnectTimeoutHandler(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10), AllowAutoRedirect = false, UseProxy = data is null });
+        _http = new HttpClient(new PatientHandler(policy, data is null ? wire : new OperatorToken(data, key, wire)))
         {
             BaseAddress = new Uri(url),
             Timeout = Timeout.InfiniteTimeSpan,
@@ -119,7 +119,7 @@ internal sealed class ServerConnection : IAsyncDisposable
             : throw new CliException(ExitCodes.Usage, $"'{server}' is not the address of a server. Give one like http://127.0.0.1:8000.");
 }
 
-/// <summary>Shows the token of the data directory as it is at each request: a server that was started again, while a chat reconnects, has written a new one.</summary>
+/// <summary>Shows the token of the data directory as it is at each try: a server that was started again, while a chat reconnects, has written a new one.</summary>
 internal sealed class OperatorToken(DataDirectory data, string? otherwise, HttpMessageHandler inner) : DelegatingHandler(inner)
 {
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)

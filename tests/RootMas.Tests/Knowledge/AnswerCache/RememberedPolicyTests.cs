@@ -64,7 +64,8 @@ public abstract class RememberedPolicyTests(DatabaseKind kind) : OnDatabase(kind
 
     private static SortedDictionary<Guid, int> Evidence(CacheWorld world) => new(world.Levels.Index.Answers.ToDictionary(static a => a.Id, static a => a.Evidence.Count));
 
-    private static void AssertSame(List<double> expected, List<double> actual) => Assert.All(expected.Zip(actual), static pair => Assert.Equal(pair.First, pair.Second, 0.001));
+    /// <remarks>Nearly: observations of one millisecond come back in any order, and what is fitted depends a little on it.</remarks>
+    private static void AssertSame(List<double> expected, List<double> actual) => Assert.All(expected.Zip(actual), static pair => Assert.Equal(pair.First, pair.Second, 0.03));
 }
 
 public sealed class RememberedPolicyOnSqliteTests() : RememberedPolicyTests(DatabaseKind.Sqlite);
