@@ -35,13 +35,15 @@ internal static class HistoryReducer
     /// <param name="context">Of the model that is asked.</param>
     /// <param name="reserve">Tokens kept free for the answer.</param>
     /// <param name="beside">Tokens that tools and the format of the answer take. No reduction makes them fewer, so the messages always have a quarter of the context: a model too small for its tools must not lose every message to them.</param>
-    public static Reduction? Plan(List<PromptBlock> blocks, ModelContext context, int reserve, int beside)
+    /// <param name="fits">There is nothing to do.</param>
+    public static Reduction? Plan(List<PromptBlock> blocks, ModelContext context, int reserve, int beside, out bool fits)
     {
         var contextTokens = context.Tokens;
         var budget = contextTokens - ReserveOf(contextTokens, reserve) - Math.Min(beside, contextTokens / 2);
         var sizes = blocks.ConvertAll(b => TokenEstimate.Of(b.Messages, context.TakesReasoning));
         var total = sizes.Sum();
-        if (total <= budget)
+        fits = total <= budget;
+        if (fits)
         {
             return null;
         }

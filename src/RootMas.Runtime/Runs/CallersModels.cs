@@ -93,6 +93,7 @@ internal sealed class CallersModels(IChatClient inner) : DelegatingChatClient(in
     /// <summary>An answer to a person or a program. What patterns ask for between themselves they check, and ask for again, themselves.</summary>
     private sealed class Said(ChatOptions? options)
     {
+        private readonly ChatResponseFormatJson? _wanted = ModelCall.From(options) is { Purpose: "answer" } ? options?.ResponseFormat as ChatResponseFormatJson : null;
         private readonly StringBuilder _text = new();
         private bool _calls;
 
@@ -102,7 +103,7 @@ internal sealed class CallersModels(IChatClient inner) : DelegatingChatClient(in
 
         public void Add(ChatResponseUpdate update)
         {
-            foreach (var content in update.Contents)
+            foreach (var content in _wanted is null ? [] : update.Contents)
             {
                 switch (content)
                 {
@@ -124,8 +125,6 @@ internal sealed class CallersModels(IChatClient inner) : DelegatingChatClient(in
 
         /// <summary>Null: nothing is wrong with it, or it has another fault than its form.</summary>
         public string? Error() =>
-            !_calls && options?.ResponseFormat is ChatResponseFormatJson format && ModelCall.From(options) is { Purpose: "answer" } && !string.IsNullOrWhiteSpace(Text)
-                ? StructuredAnswer.Error(Text, format.Schema)
-                : null;
+            _wanted is not null && !_calls && !string.IsNullOrWhiteSpace(Text) ? StructuredAnswer.Error(Text, _wanted.Schema) : null;
     }
 }

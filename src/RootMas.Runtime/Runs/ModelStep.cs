@@ -19,12 +19,13 @@ internal static class ModelStep
         var agent = CompiledAgent.Get(run.Execution.Snapshot, call.Agent, mayMove && run.Run.Depth < run.Limits.MaxDepth, mayMove);
         var blocks = PromptBuilder.Build(run.View, agent, call, run.Execution.History, options);
         var (room, reserve, beside) = (RoomFor(run, call.Agent), run.Parts.Options.AnswerReserve, Beside(run, agent, call));
-        if (HistoryReducer.Plan(blocks, room, reserve, beside) is { } reduction)
+        if (HistoryReducer.Plan(blocks, room, reserve, beside, out var fits) is { } reduction)
         {
             return await ReduceAsync(run, agent, reduction);
         }
 
-        var messages = PromptBuilder.Flatten(Fitting(blocks, longest => PromptBuilder.Build(run.View with { Longest = longest }, agent, call, run.Execution.History, options), b => HistoryReducer.CanBeRead(b, room, reserve, beside)));
+        var shown = fits ? blocks : Shorter(blocks, longest => PromptBuilder.Build(run.View with { Longest = longest }, agent, call, run.Execution.History, options), b => HistoryReducer.CanBeRead(b, room, reserve, beside));
+        var messages = PromptBuilder.Flatten(shown);
         var exchange = new ModelExchange(run, call, ModelCallFor(run, agent.Agent, call.Purpose, agent.Agent.Tier, isAnswer ? QuestionOf(run, messages) : null), PromptBuilder.Hash(agent.Agent.Version, messages));
         return await exchange.RunAsync(messages, ChatOptionsFor(run, agent, call, exchange.Call, isAnswer ? await CallRights.OfferedAsync(run, agent) : null)) switch
         {
@@ -35,15 +36,20 @@ internal static class ModelStep
     }
 
     /// <summary>Shows less of each text until the model can read all of it. Where even that is too much, because the request alone is, nothing is cut for nothing.</summary>
-    private static List<PromptBlock> Fitting(List<PromptBlock> blocks, Func<int, List<PromptBlock>> cutTo, Func<List<PromptBlock>, bool> fits)
+    private static List<PromptBlock> Shorter(List<PromptBlock> blocks, Func<int, List<PromptBlock>> cutTo, Func<List<PromptBlock>, bool> canBeRead)
     {
         var shown = blocks;
-        for (var longest = ShownText.Longest; longest >= ShownText.Shortest && !fits(shown); longest /= 2)
+        for (var longest = ShownText.Longest; !canBeRead(shown); longest /= 2)
         {
+            if (longest < ShownText.Shortest)
+            {
+                return blocks;
+            }
+
             shown = cutTo(longest);
         }
 
-        return fits(shown) ? shown : blocks;
+        return shown;
     }
 
     /// <summary>Tokens that the model of an agent can read at once.</summary>

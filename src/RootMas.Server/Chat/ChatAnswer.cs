@@ -20,7 +20,6 @@ internal sealed class ChatAnswer(RunSummary run, TokenUsage usage, DateTimeOffse
         var response = httpContext.Response;
         response.StatusCode = run.Status.IsFinal() ? 200 : 202;
         response.ContentType = "application/json; charset=utf-8";
-        response.Headers.CacheControl = "no-store";
         if (response.StatusCode == 202)
         {
             response.Headers.Location = $"/api/v1/runs/{run.Id}";

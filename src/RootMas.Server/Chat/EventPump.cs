@@ -38,7 +38,6 @@ internal sealed class EventPump : IAsyncDisposable
     {
         context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
         context.Response.ContentType = "text/event-stream; charset=utf-8";
-        context.Response.Headers.CacheControl = "no-store";
         context.Response.Headers["X-Accel-Buffering"] = "no";
         return new EventPump(context, stopping);
     }

@@ -23,7 +23,6 @@ public sealed partial class SseResult(IAsyncEnumerable<StreamItem> items) : IRes
         var response = httpContext.Response;
         response.StatusCode = StatusCodes.Status200OK;
         response.ContentType = "text/event-stream";
-        response.Headers.CacheControl = "no-store";
         response.Headers["X-Accel-Buffering"] = "no";
         if (HeadRequests.Is(httpContext))
         {

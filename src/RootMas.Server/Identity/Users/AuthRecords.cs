@@ -146,7 +146,6 @@ public sealed class AuthAnswers(AccessTokens tokens, IdentityOptions options)
 
     internal LoginAnswer Of(HttpContext context, LoggedIn begun)
     {
-        context.Response.Headers.CacheControl = "no-store";
         var user = new SignedInUser { Id = begun.UserId, Username = begun.Username, Role = begun.Role };
         if (begun.Cookie is { } cookie)
         {

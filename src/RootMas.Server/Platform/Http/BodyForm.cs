@@ -1,5 +1,6 @@
 using System.Buffers;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.Net.Http.Headers;
 
 namespace RootMas.Server.Platform.Http;
@@ -27,7 +28,13 @@ public static class BodyForm
             return ValueTask.FromResult<Problem?>(null);
         }
 
-        return IsJson(request.ContentType) ? CheckStartAsync(request, context.RequestAborted) : ValueTask.FromResult<Problem?>(Problems.UnsupportedMediaType());
+        if (!IsJson(request.ContentType))
+        {
+            return ValueTask.FromResult<Problem?>(Problems.UnsupportedMediaType());
+        }
+
+        // Where no handler reads it nobody looks into it either: Kestrel has been seen to end a connection over a body that was begun and left ("Reading is already in progress").
+        return context.GetEndpoint()?.Metadata.GetMetadata<IAcceptsMetadata>() is null ? ValueTask.FromResult<Problem?>(null) : CheckStartAsync(request, context.RequestAborted);
     }
 
     private static bool IsJson(string? contentType)
