@@ -194,23 +194,27 @@ internal sealed class Bench(BenchOptions options)
     /// <param name="most">Seconds for each target; null: those of the form.</param>
     internal static async Task WarmUpAsync(BenchContext context, int? most = null)
     {
-        most ??= context.Options.Quick ? 25 : 40;
         foreach (var target in context.Completions.Where(t => t.Missing is null))
         {
-            var request = target.Completion("hello");
-            var (best, still, seconds) = (0, 0, 0);
-            for (; (still < 3 || seconds < Least) && seconds < most; seconds++)
-            {
-                var samples = await RequestLoad.ParallelAsync(target.Address!, _ => request, 8, TimeSpan.Zero, TimeSpan.FromSeconds(1), ModelServer.Text);
-                still = samples.Count > best * 1.03 ? 0 : still + 1;
-                best = Math.Max(best, samples.Count);
-                await Task.Delay(TimeSpan.FromMilliseconds(200));
-            }
-
-            context.Note($"{target.Name}: warm after {seconds} s at {best} completions a second");
+            await WarmUpAsync(context, target, target.Completion("hello"), ModelServer.Text, most ?? (context.Options.Quick ? 25 : 40));
         }
 
         context.Note("warm");
+    }
+
+    /// <summary>Until three more seconds make it no faster, but no longer than <paramref name="most"/> seconds.</summary>
+    internal static async Task WarmUpAsync(BenchContext context, Target target, byte[] request, string text, int most)
+    {
+        var (best, still, seconds) = (0, 0, 0);
+        for (; (still < 3 || seconds < Least) && seconds < most; seconds++)
+        {
+            var samples = await RequestLoad.ParallelAsync(target.Address!, _ => request, 8, TimeSpan.Zero, TimeSpan.FromSeconds(1), text);
+            still = samples.Count > best * 1.03 ? 0 : still + 1;
+            best = Math.Max(best, samples.Count);
+            await Task.Delay(TimeSpan.FromMilliseconds(200));
+        }
+
+        context.Note($"{target.Name}: warm after {seconds} s at {best} answers a second");
     }
 
     private static async Task StopAsync(BenchContext context)

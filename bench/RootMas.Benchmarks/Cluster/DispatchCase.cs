@@ -16,8 +16,10 @@ internal static class DispatchCase
     /// <summary>So many that some are left at the end of fifteen answers.</summary>
     private const int Crowd = 6_000;
 
-    /// <summary>Of these, so many are done before the first answer: workers that have just started are slower.</summary>
-    private const int WarmsUp = 1_000;
+    /// <summary>Of these, so many are done before the first answer: workers that have just stood still are slower.</summary>
+    private const int GoesAhead = 1_000;
+
+    private const string Ask = """{"message":"go","team":"one"}""";
 
     public static async Task RunAsync(BenchContext context, Installation installation)
     {
@@ -30,7 +32,7 @@ internal static class DispatchCase
             return;
         }
 
-        await FirstEventAsync(context, server, 300); // warms up
+        await WarmUpAsync(context, server);
         for (var round = 0; round < context.Options.Rounds; round++)
         {
             await context.RoundAsync(async () =>
@@ -47,28 +49,40 @@ internal static class DispatchCase
             });
         }
 
-        await FairnessAsync(context, installation, server, workers, database);
-        await context.RoundAsync(() => DrainAsync(context, installation, server, database));
-        await installation.StopAsync(server);
+        await FairnessAsync(context, server, workers, database);
+        await context.RoundAsync(() => DrainAsync(context, server, workers, database));
+        await installation.StopAsync([server, .. workers]);
     }
 
-    private static async Task DrainAsync(BenchContext context, Installation installation, RootMasServer server, string database)
+    /// <summary>Until more time makes them no faster: a program that has just started runs measuring code, and here on cores that it shares with all others.</summary>
+    private static async Task WarmUpAsync(BenchContext context, RootMasServer server)
+    {
+        await context.Model.InstantAsync();
+        var request = HttpConnection.Post(server.Target.Address!, "/api/v1/chat", Ask, HttpConnection.Fresh, token: server.Target.Token);
+        await Bench.WarmUpAsync(context, server.Target, request, ModelServer.Text, context.Options.Quick ? 25 : 60);
+        await FirstEventAsync(context, server, 100);
+    }
+
+    /// <summary>Fills the queue while the workers stand still: while it was filled they would empty it, and new ones would have to be warmed up with it.</summary>
+    private static async Task FillAsync(RootMasServer server, RootMasServer[] workers, int runs)
+    {
+        await Task.WhenAll(workers.Select(static w => w.PauseAsync()));
+        try
+        {
+            await Drain.FillAsync(server, runs, "one");
+        }
+        finally
+        {
+            await Task.WhenAll(workers.Select(static w => w.GoOnAsync()));
+        }
+    }
+
+    private static async Task DrainAsync(BenchContext context, RootMasServer server, RootMasServer[] workers, string database)
     {
         var runs = context.Options.Quick ? 4_000 : 20_000;
-        var (row, figure) = ($"drain of {runs:#,0} waiting runs", "runs a second, the last three quarters");
-        await Drain.FillAsync(server, runs, "one");
-        var workers = await Task.WhenAll(installation.WorkerAsync(context, "worker 5", database), installation.WorkerAsync(context, "worker 6", database));
-        if (BrokenOf(workers) is { } broken)
-        {
-            context.Report.Missing("B12", row, Target, figure, "1/s", broken);
-        }
-        else
-        {
-            await Drain.UntilEmptyAsync(database, TimeSpan.FromMinutes(3));
-            context.Report.Add("B12", row, Target, figure, "1/s", await Drain.RateAsync(database, runs * 3 / 4));
-        }
-
-        await installation.StopAsync(workers);
+        await FillAsync(server, workers, runs);
+        await Drain.UntilEmptyAsync(database, TimeSpan.FromMinutes(3));
+        context.Report.Add("B12", $"drain of {runs:#,0} waiting runs", Target, "runs a second, the last three quarters", "1/s", await Drain.RateAsync(database, runs * 3 / 4));
     }
 
     /// <summary>The model answers after 20 ms, so that the first event is there before the answer.</summary>
@@ -114,31 +128,21 @@ internal static class DispatchCase
     }
 
     /// <summary>What a quiet user waits for an answer, alone and beside somebody whose runs fill the queue from the first answer to the last.</summary>
-    /// <param name="idle">Workers that are there already. Others take their places once the queue is full: while it was filled these would have emptied it.</param>
-    private static async Task FairnessAsync(BenchContext context, Installation installation, RootMasServer server, RootMasServer[] idle, string database)
+    private static async Task FairnessAsync(BenchContext context, RootMasServer server, RootMasServer[] workers, string database)
     {
         await context.Model.UseAsync($"{{\"record\":\"counts\",\"default\":{{\"text\":\"{ModelServer.Text}\",\"first_token_ms\":50}}}}");
         var token = await QuietUserAsync(server);
-        var request = HttpConnection.Post(server.Target.Address!, "/api/v1/chat", """{"message":"go","team":"one"}""", token: token);
-        Samples Ask(int count) => RequestLoad.Sequential(server.Target.Address!, _ => request, count, TimeSpan.FromSeconds(20), ModelServer.Text);
+        var request = HttpConnection.Post(server.Target.Address!, "/api/v1/chat", Ask, token: token);
+        Samples Answers(int count) => RequestLoad.Sequential(server.Target.Address!, _ => request, count, TimeSpan.FromSeconds(20), ModelServer.Text);
 
         await context.RoundAsync(() =>
         {
-            Quiet(context, "idle, p50", Ask(40), isRight: true, "");
+            Quiet(context, "idle, p50", Answers(40), isRight: true, "");
             return Task.CompletedTask;
         });
-        await installation.StopAsync(idle);
-        await Drain.FillAsync(server, Crowd, "one");
+        await FillAsync(server, workers, Crowd);
         var figure = $"beside {Crowd:#,0} queued runs of another, p50";
-        var workers = await Task.WhenAll(installation.WorkerAsync(context, "worker 3", database), installation.WorkerAsync(context, "worker 4", database));
-        if (BrokenOf(workers) is { } broken)
-        {
-            context.Report.Missing("B12", Quiets, Target, figure, "ms", broken);
-            await installation.StopAsync(workers);
-            return;
-        }
-
-        while (await Drain.OpenAsync(database) > Crowd - WarmsUp)
+        while (await Drain.OpenAsync(database) > Crowd - GoesAhead)
         {
             await Task.Delay(100);
         }
@@ -146,16 +150,13 @@ internal static class DispatchCase
         await context.RoundAsync(async () =>
         {
             var before = await Drain.OpenAsync(database);
-            var samples = Ask(15);
+            var samples = Answers(15);
             var after = await Drain.OpenAsync(database);
             context.Note($"beside {before} runs of another at the first answer, {after} after the last");
             Quiet(context, figure, samples, after > 0, "the queue was empty before the last answer");
         });
         await Drain.UntilEmptyAsync(database, TimeSpan.FromMinutes(3));
-        await installation.StopAsync(workers);
     }
-
-    private static string? BrokenOf(RootMasServer[] workers) => Array.Find(workers, static w => w.Target.Missing is not null)?.Target.Missing;
 
     private static void Quiet(BenchContext context, string figure, Samples samples, bool isRight, string otherwise)
     {

@@ -140,6 +140,11 @@ internal sealed class RootMasServer : IAsyncDisposable
         await process.DisposeAsync();
     }
 
+    /// <summary>Lets it stand still: it keeps what it has and does nothing.</summary>
+    public Task PauseAsync() => Target.Process!.SignalAsync(19);
+
+    public Task GoOnAsync() => Target.Process!.SignalAsync(18);
+
     public byte[] Chat(string team, string message) =>
         Load.HttpConnection.Post(Target.Address!, "/api/v1/chat", $$"""{"message":"{{message}}","team":"{{team}}"}""", token: Target.Token);
 

@@ -31,9 +31,25 @@ internal sealed class BrokerDispatch(RunSignals signals, RabbitBroker broker, Wa
         RETURNING run_id, background
         """;
 
-    private const string Ended = "DELETE FROM run_turns WHERE NOT EXISTS (SELECT 1 FROM runs WHERE id = run_id AND status = 'queued' AND ended_at IS NULL)";
+    /// <summary>A page at a time, each run asked for by its key: a backlog is not read whole to find the few that left it.</summary>
+    private const string Ended = """
+        DELETE FROM run_turns WHERE run_id = ANY(ARRAY(SELECT run_id FROM run_turns WHERE run_id > @after ORDER BY run_id LIMIT @page))
+            AND COALESCE((SELECT 1 FROM runs WHERE id = run_id AND status = 'queued' AND ended_at IS NULL), 0) = 0
+        """;
 
-    private const string Waiting = "SELECT DISTINCT owner_id FROM run_turns WHERE offered = 0 LIMIT 1000";
+    private const string EndOfPage = "SELECT run_id FROM run_turns WHERE run_id > @after ORDER BY run_id LIMIT 1 OFFSET @page";
+
+    private const int Page = 1_000;
+
+    /// <summary>From one user to the next by the index, not past all that they wait with.</summary>
+    private const string Waiting = """
+        WITH RECURSIVE owners (owner_id) AS (
+            SELECT (SELECT owner_id FROM run_turns WHERE offered = 0 ORDER BY owner_id LIMIT 1)
+            UNION ALL SELECT (SELECT t.owner_id FROM run_turns t WHERE t.offered = 0 AND t.owner_id > owners.owner_id ORDER BY t.owner_id LIMIT 1) FROM owners WHERE owners.owner_id IS NOT NULL)
+        SELECT owner_id FROM owners WHERE owner_id IS NOT NULL LIMIT 1000
+        """;
+
+    private string _looked = "";
 
     /// <inheritdoc/>
     public bool WorkersLook => !broker.IsConnected;
@@ -88,10 +104,13 @@ internal sealed class BrokerDispatch(RunSignals signals, RabbitBroker broker, Wa
         }
     }
 
-    /// <summary>Turns that two transactions missed because neither saw the other, and those of runs that ended before they began.</summary>
+    /// <summary>Turns that two transactions missed because neither saw the other, and those of runs that ended before they began: of these it looks at a page with each call.</summary>
     public async Task RepairAsync(IDatabase database, CancellationToken cancellationToken)
     {
-        await database.WriteAsync(static async session => await session.Prepared(Ended).RunAsync(), cancellationToken);
+        var after = _looked;
+        var to = await database.LookAsync(session => session.Prepared(EndOfPage).Set("after", after).Set("page", Page - 1L).StringAsync(), cancellationToken);
+        await database.WriteAsync(async session => await session.Prepared(Ended).Set("after", after).Set("page", (long)Page).RunAsync(), cancellationToken);
+        _looked = to ?? "";
         foreach (var owner in await database.LookAsync(static session => session.Prepared(Waiting).ListAsync(static r => r.GetString(0)), cancellationToken))
         {
             await database.WriteAsync(session => MakeRoomAsync(session, owner), cancellationToken);

@@ -7,6 +7,8 @@ namespace RootMas.Server.Runs;
 internal sealed partial class DispatchStart(BrokerDispatch dispatch, RunSignals signals, IDatabase database, RunsOptions options, TimeProvider clock, ILogger<DispatchStart> logger)
     : SupervisedService, IHostedLifecycleService
 {
+    private readonly Pace _pace = new(clock);
+
     public Task StartingAsync(CancellationToken cancellationToken)
     {
         signals.Dispatch = dispatch;
@@ -41,7 +43,7 @@ internal sealed partial class DispatchStart(BrokerDispatch dispatch, RunSignals 
     {
         try
         {
-            await dispatch.RepairAsync(database, cancellationToken);
+            await _pace.RunAsync(() => dispatch.RepairAsync(database, cancellationToken));
         }
 #pragma warning disable CA1031 // done again with the next round; it must not end the server
         catch (Exception failure) when (failure is not OperationCanceledException)

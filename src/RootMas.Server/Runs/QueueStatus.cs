@@ -51,6 +51,8 @@ internal sealed class QueueStatus(IDatabase database, RunWorker worker, RunSigna
 /// <summary>Counts for the metrics: every few seconds, in processes that work.</summary>
 internal sealed partial class QueueWatch(QueueStatus status, RunWorker worker, RunsOptions options, TimeProvider clock, ILogger<QueueWatch> logger) : SupervisedService
 {
+    private readonly Pace _pace = new(clock);
+
     protected override (TimeProvider Clock, ILogger Logger) Means => (clock, logger);
 
     protected override async Task RunAsync(CancellationToken stoppingToken)
@@ -60,7 +62,7 @@ internal sealed partial class QueueWatch(QueueStatus status, RunWorker worker, R
         {
             while (worker.Works && await timer.WaitForNextTickAsync(stoppingToken))
             {
-                await CountAsync(stoppingToken);
+                await _pace.RunAsync(() => CountAsync(stoppingToken));
             }
         }
         catch (OperationCanceledException)

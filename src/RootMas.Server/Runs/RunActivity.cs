@@ -28,8 +28,11 @@ internal sealed class RunActivity(IDatabase database) : IAgentActivity
 
     /// <summary>Counts a run that ends, in the transaction that ends it. Runs that end at the same time must not wait for each other's commits: they count in different parts.</summary>
     public static async ValueTask CountAsync(DbSession session, string runId, string agent, RunStatus status, bool answered) =>
-        await session.SendAsync(session.Prepared(Count).Set("agent", agent).Set("part", session.Kind == DatabaseKind.Sqlite ? 0L : runId[^1] % 16).Set("answers", answered ? 1L : 0L)
+        await session.SendAsync(session.Prepared(Count).Set("agent", agent).Set("part", session.Kind == DatabaseKind.Sqlite ? 0L : PartOf(runId)).Set("answers", answered ? 1L : 0L)
             .Set("succeeded", status == RunStatus.Completed ? 1L : 0L).Set("finished", status == RunStatus.Cancelled ? 0L : 1L).Set("now", session.Now));
+
+    /// <summary>By the id's last two digits, which are random: more parts than runs that are likely to end in one moment.</summary>
+    private static long PartOf(string runId) => ((runId[^2] * 16L) + runId[^1]) % 61;
 
     public async ValueTask<IReadOnlyDictionary<string, AgentActivity>> ReadAsync(CancellationToken cancellationToken) =>
         await database.ReadAsync(

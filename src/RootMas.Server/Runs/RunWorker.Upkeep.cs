@@ -10,6 +10,10 @@ internal sealed partial class RunWorker
     private static readonly TimeSpan TellOrphans = TimeSpan.FromSeconds(2);
 
     private readonly Lock _recoveryGate = new();
+
+    /// <summary>Of looks for what a broker lost.</summary>
+    private readonly Pace _sweeps;
+
     private Task _recovery = Task.CompletedTask;
     private volatile bool _orphansLeft;
     private volatile bool _renewalFailed;
@@ -174,7 +178,7 @@ internal sealed partial class RunWorker
         if (IsShared)
         {
             ForgetOldOffers();
-            await TakeWaitingAsync();
+            await (_channels.Signals.Dispatch.WorkersLook ? TakeWaitingAsync() : _sweeps.RunAsync(TakeWaitingAsync));
             return;
         }
 

@@ -35,6 +35,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
         Open = new OpenRuns(options.UnfinishedPerUser);
         SharedOpen = new SharedOpenRuns(options.UnfinishedPerUser, clock);
         _timers = new RunTimers(ownership, clock, LogUpkeep);
+        _sweeps = new Pace(clock);
         var signals = channels.Signals;
         signals.Ready += TakeOrTell;
         signals.InboxChanged += Poke;

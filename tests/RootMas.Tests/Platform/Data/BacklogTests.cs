@@ -43,9 +43,30 @@ public sealed class BacklogTests() : OnDatabase(DatabaseKind.Postgres)
         var begun = await ReadAsync(test, async () => Assert.NotNull(await h.Ownership.ClaimAsync("q1", TimeSpan.FromMinutes(1), default)));
         var looked = await ReadAsync(test, async () => Assert.Equal(32, (await h.Ownership.ClaimableInTurnAsync(100, default)).Count));
 
+        var repaired = await ReadAsync(test, () => h.Queue.Dispatch.RepairAsync(h.Database, default));
+
         Assert.InRange(accepted, 1, 200);
         Assert.InRange(begun, 1, 200);
         Assert.InRange(looked, Rows, 5 * Rows);
+        Assert.InRange(repaired, 1, Rows / 2);
+    }
+
+    [PostgresFact]
+    public async Task A_turn_whose_run_has_ended_is_found_in_a_backlog_too()
+    {
+        await using var test = new TestDatabase(new DatabaseOptions { PoolMin = 1, PoolMax = 1, ConnectTimeout = TimeSpan.FromSeconds(60) });
+        await test.Database.OpenAsync();
+        var url = test.Options.ConnectionString;
+        await (await PostgresServer.SharedAsync()).ExecuteAsync(Fill + "INSERT INTO run_turns (run_id, owner_id, background, offered) VALUES ('p5', 'alice', 0, 1), ('qx', 'alice', 0, 0)", url[(url.LastIndexOf('/') + 1)..]);
+        await using var h = new RunsHarness(options: new RunsOptions { Parallelism = 0 }, database: test, time: new ManualTimeProvider(), ownsData: false, broker: new BrokerOptions { OfferedPerUser = 32 });
+
+        for (var page = 0; page <= Rows / 1000; page++)
+        {
+            await h.Queue!.Dispatch.RepairAsync(h.Database, default);
+        }
+
+        Assert.Equal(0, await test.ScalarAsync("SELECT COUNT(*) FROM run_turns WHERE run_id IN ('p5', 'qx')"));
+        Assert.Equal(Rows, await test.ScalarAsync("SELECT COUNT(*) FROM run_turns"));
     }
 
     /// <summary>Rows of runs and of their places in the queue that the server fetched for it.</summary>

@@ -10,7 +10,6 @@ internal static class PreparedPlans
     [
         "select count(*) from messages where role = 'user'", // by the dashboard, once a minute at most: a count of everything
         "DELETE FROM cached_answers WHERE documents LIKE", // when a document changes: of the answers that are kept, whose number is bounded, those that cite it
-        "DELETE FROM run_turns WHERE NOT EXISTS", // every few seconds: of all runs that have a place in the queue, those that need none any more
     ];
 
     /// <summary>Tables of which a statement counts every row. They hold what waits to be sent or looked at, and are nearly always empty.</summary>

@@ -27,7 +27,7 @@ public sealed class QueuePlanTests() : OnDatabase(DatabaseKind.Postgres)
     /// <summary>Parts of the statements that this is about: all of them were sent before any is explained.</summary>
     private static readonly string[] Expected =
     [
-        "INSERT INTO run_turns", "DELETE FROM run_turns WHERE run_id", "SELECT DISTINCT owner_id FROM run_turns", "UPDATE run_turns SET offered = 1", "(SELECT 1 FROM run_turns WHERE owner_id = $1 AND offered = 1 ORDER BY",
+        "INSERT INTO run_turns", "DELETE FROM run_turns WHERE run_id", "SELECT run_id FROM run_turns WHERE run_id >", "WITH RECURSIVE owners", "UPDATE run_turns SET offered = 1", "(SELECT 1 FROM run_turns WHERE owner_id = $1 AND offered = 1 ORDER BY",
         "(SELECT COUNT(*) FROM run_turns WHERE offered = 0)", "COALESCE((SELECT offered FROM run_turns",
         "JOIN runs root ON root.id = run.root_run_id", "SELECT id, root_run_id, lease_until FROM runs", "crashes = crashes + 1,", "SELECT worker, COUNT(*) FROM runs",
         "INSERT INTO run_wakeups", "UPDATE run_wakeups SET taken_at", "DELETE FROM run_wakeups",
