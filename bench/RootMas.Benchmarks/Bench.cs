@@ -202,11 +202,11 @@ internal sealed class Bench(BenchOptions options)
         context.Note("warm");
     }
 
-    /// <summary>Until three more seconds make it no faster, but no longer than <paramref name="most"/> seconds.</summary>
-    internal static async Task WarmUpAsync(BenchContext context, Target target, byte[] request, string text, int most)
+    /// <summary>Until three more seconds make it no faster, from <paramref name="least"/> to <paramref name="most"/> seconds.</summary>
+    internal static async Task WarmUpAsync(BenchContext context, Target target, byte[] request, string text, int most, int least = Least)
     {
         var (best, still, seconds) = (0, 0, 0);
-        for (; (still < 3 || seconds < Least) && seconds < most; seconds++)
+        for (; (still < 3 || seconds < least) && seconds < most; seconds++)
         {
             var samples = await RequestLoad.ParallelAsync(target.Address!, _ => request, 8, TimeSpan.Zero, TimeSpan.FromSeconds(1), text);
             still = samples.Count > best * 1.03 ? 0 : still + 1;

@@ -59,7 +59,7 @@ internal static class DispatchCase
     {
         await context.Model.InstantAsync();
         var request = HttpConnection.Post(server.Target.Address!, "/api/v1/chat", Ask, HttpConnection.Fresh, token: server.Target.Token);
-        await Bench.WarmUpAsync(context, server.Target, request, ModelServer.Text, context.Options.Quick ? 25 : 60);
+        await Bench.WarmUpAsync(context, server.Target, request, ModelServer.Text, context.Options.Quick ? 25 : 60, context.Options.Quick ? 15 : 40);
         await FirstEventAsync(context, server, 100);
     }
 

@@ -15,6 +15,9 @@ public sealed class ModelCall
 
     public string? RootRunId { get; init; }
 
+    /// <summary>Where it was asked; null: in no conversation.</summary>
+    public string? ConversationId { get; init; }
+
     public required string OwnerId { get; init; }
 
     public string? Agent { get; init; }

@@ -16,6 +16,9 @@ namespace RootMas.Runtime.Context;
 internal readonly record struct PromptBlock(int HistoryIndex, int BlockIndex, IReadOnlyList<ChatMessage> Messages)
 {
     public bool IsDroppable => HistoryIndex >= 0 || BlockIndex >= 0;
+
+    /// <summary>It stands for what was dropped before.</summary>
+    public bool IsSummary { get; init; }
 }
 
 /// <summary>Builds what a model sees: the shared preamble, the agent's prompt, team facts, history, and this run's transcript as its pattern shows it.</summary>
@@ -166,7 +169,7 @@ internal static class PromptBuilder
     private static PromptBlock Summary(RunView view, CallModel call, ContextReduced reduction, string title)
     {
         var summary = ShownText.Summary(reduction.Summary, view.ContextOf(call.Agent)); // it may have been made for a larger one
-        return Fixed(ChatRole.User, title + "\n" + (view.State.Tainted ? Untrusted("summary", "earlier", summary) : summary));
+        return Fixed(ChatRole.User, title + "\n" + (view.State.Tainted ? Untrusted("summary", "earlier", summary) : summary)) with { IsSummary = true };
     }
 
     private static void Transcript(List<PromptBlock> blocks, RunView view, CallModel call)

@@ -16,7 +16,7 @@ internal static class Delegation
         {
             if (Refusal(run) is { } refusal)
             {
-                run.Emit(new GuardStopped(refusal.Guard, refusal.Reason));
+                run.Emit(Guards.AtLimit(refusal.Guard, refusal.Reason)); // no model asked for it that could be told
                 return null;
             }
 
@@ -84,6 +84,10 @@ internal static class Delegation
     private static string Text(CallState call, string name) =>
         call.Call.Arguments.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
 
+    /// <summary>Tasks that the run may still give, as far as it knows: others of its tree give some too.</summary>
+    public static int TasksLeft(RunAttempt run) => run.Run.Depth < run.Limits.MaxDepth ? Math.Max(0, run.Limits.MaxChildren - run.Tree.Children) : 0;
+
+    /// <summary>In words for a model; the first sentence is for people too.</summary>
     private static (string Guard, string Reason)? Refusal(RunAttempt run)
     {
         if (run.Run.Depth + 1 > run.Limits.MaxDepth)

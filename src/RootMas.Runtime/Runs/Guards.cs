@@ -86,9 +86,15 @@ internal static class Guards
         return hinted;
     }
 
+    /// <summary>A limit that stops the run itself, by what a model is told of it.</summary>
+    public static GuardStopped AtLimit(string guard, string hint) => Stop(guard, FirstOf(hint));
+
     /// <summary>The model ran in circles because it did not accept a limit: that limit is what stopped it.</summary>
     private static GuardStopped AtLimit(GuardHinted limit) =>
-        Stop(limit.Guard, limit.Hint[..(limit.Hint.IndexOf(". ", StringComparison.Ordinal) + 1)] + " The agent kept asking for more, also after a hint.");
+        Stop(limit.Guard, FirstOf(limit.Hint) + " The agent kept asking for more, also after a hint.");
+
+    /// <summary>What is the matter, without what the model is to do about it.</summary>
+    private static string FirstOf(string hint) => hint[..(hint.IndexOf(". ", StringComparison.Ordinal) + 1)];
 
     private static GuardStopped Stop(string guard, string reason) =>
         new(guard, reason + " What was done so far is kept in the run's log; ask again with a smaller task, or raise the limit.");

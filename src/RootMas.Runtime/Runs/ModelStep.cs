@@ -8,9 +8,6 @@ namespace RootMas.Runtime.Runs;
 /// <summary>Prepares a model call: prompt, tools, format; reduces the context first when it would overflow.</summary>
 internal static class ModelStep
 {
-    /// <summary>The tier whose models summarise.</summary>
-    private const string Retelling = "cheap";
-
     public static async Task<RunExit?> RunAsync(RunAttempt run, CallModel call)
     {
         var options = run.Run.Options;
@@ -19,9 +16,9 @@ internal static class ModelStep
         var agent = CompiledAgent.Get(run.Execution.Snapshot, call.Agent, mayMove && run.Run.Depth < run.Limits.MaxDepth, mayMove);
         var blocks = PromptBuilder.Build(run.View, agent, call, run.Execution.History, options);
         var (room, reserve, beside) = (RoomFor(run, call.Agent), run.Parts.Options.AnswerReserve, Beside(run, agent, call));
-        if (HistoryReducer.Plan(blocks, room, reserve, beside, out var fits) is { } reduction)
+        if (HistoryReducer.Plan(blocks, room, reserve, beside, Reducing.GoesOn(run.State), out var fits) is { } reduction)
         {
-            return await ReduceAsync(run, agent, reduction);
+            return await Reducing.ReduceAsync(run, agent, blocks, reduction);
         }
 
         var shown = fits ? blocks : Shorter(blocks, longest => PromptBuilder.Build(run.View with { Longest = longest }, agent, call, run.Execution.History, options), b => HistoryReducer.CanBeRead(b, room, reserve, beside));
@@ -91,6 +88,7 @@ internal static class ModelStep
             .. run.Execution.History.SelectMany(static m => m.Documents ?? []),
             .. run.State.Citations.Select(static c => c.DocumentId).OfType<string>(),
             .. run.State.DocumentsBelow,
+            .. run.State.Reduction?.Documents ?? [],
         ];
         return ids.Count == 0 ? null : [.. ids.Distinct(StringComparer.Ordinal)];
     }
@@ -98,11 +96,11 @@ internal static class ModelStep
     /// <summary>Remembered facts whose words the run may know. Null: none.</summary>
     internal static IReadOnlyList<string>? FactsOf(RunAttempt run)
     {
-        var ids = run.State.FactsTold.Concat(run.State.Memory?.Facts.Select(static f => f.Id) ?? []).Distinct(StringComparer.Ordinal).ToList();
+        var ids = run.State.FactsTold.Concat(run.State.Memory?.Facts.Select(static f => f.Id) ?? []).Concat(run.State.Reduction?.Facts ?? []).Distinct(StringComparer.Ordinal).ToList();
         return ids.Count == 0 ? null : ids;
     }
 
-    private static ModelCall ModelCallFor(RunAttempt run, Agent agent, string purpose, string tier, string? question = null)
+    internal static ModelCall ModelCallFor(RunAttempt run, Agent agent, string purpose, string tier, string? question = null)
     {
         var limit = run.Limits.MaxCostMicroUsd;
         var wanted = run.Run.Options.Model;
@@ -111,6 +109,7 @@ internal static class ModelStep
         {
             RunId = run.Run.RunId,
             RootRunId = run.Run.RootRunId,
+            ConversationId = run.Run.ConversationId,
             OwnerId = run.Run.OwnerId,
             Agent = agent.Name,
             MessageId = Guid.CreateVersion7().ToString(),
@@ -173,40 +172,4 @@ internal static class ModelStep
     /// <summary>The caller's wishes are for the agent that answers: not for parts of the tree, nor for members of a sequence on whose text the next one works. In a group chat whoever speaks may be it.</summary>
     private static bool IsForCaller(RunAttempt run) =>
         run.Run.ParentRunId is null && (run.View.Kind != PatternKind.Sequential || TeamPattern.PartsOf(run.State) >= run.View.Team.Members.Count - 1);
-
-    private static async Task<RunExit?> ReduceAsync(RunAttempt run, CompiledAgent agent, Reduction all)
-    {
-        var earlier = run.State.Reduction;
-        var made = ModelCallFor(run, agent.Agent, "summary", Retelling);
-        var (context, reserve) = (run.Parts.Options.ContextTokens(Retelling, made.Model), run.Parts.Options.AnswerReserve);
-        var room = HistoryReducer.RoomOf(context, reserve);
-        var told = earlier is null ? null : ShownText.Summary(earlier.Summary, context);
-        var reduction = HistoryReducer.Piece(all, told, room);
-        var messages = HistoryReducer.SummaryRequest(reduction, told, room);
-        var call = new CallModel(agent.Agent.Name, 0, "summary");
-        var exchange = new ModelExchange(run, call, made, PromptBuilder.Hash("summary", messages));
-        var outcome = await exchange.RunAsync(messages, new() { AdditionalProperties = new() { [ModelCall.Key] = exchange.Call } });
-        if (outcome == ExchangeOutcome.Interrupted || run.State.Timer is not null)
-        {
-            return null;
-        }
-
-        // Without a summary the end of what is dropped is better than nothing.
-        var summary = outcome == ExchangeOutcome.Completed && run.State.Side is { Text.Length: > 0 } side
-            ? ShownText.Summary(side.Text, ContextOf(run, agent.Agent.Name))
-            : ShownText.End(messages[^1].Text, ContextOf(run, agent.Agent.Name));
-        run.Emit(
-            new ContextReduced(
-                Math.Max(reduction.HistoryUpTo, earlier?.HistoryDropped ?? 0),
-                Math.Max(reduction.BlocksUpTo, earlier?.BlocksDropped ?? 0),
-                reduction.TokensBefore,
-                reduction.TokensAfter + TokenEstimate.Of(summary),
-                summary)
-            {
-                Documents = exchange.Call.Documents,
-                Facts = FactsOf(run),
-            },
-            agent.Agent.Name);
-        return null;
-    }
 }

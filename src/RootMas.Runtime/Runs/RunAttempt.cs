@@ -216,7 +216,7 @@ internal sealed class RunAttempt
             Emit(NewRuns.Queued(Run, Execution.Snapshot));
         }
 
-        View = new(State, Execution.Snapshot, Run.EntryAgent, Run.ParentRunId is not null) { ContextOf = name => ModelStep.ContextOf(this, name), OwesJson = ModelStep.IsJsonWanted(Run) };
+        View = new(State, Execution.Snapshot, Run.EntryAgent, Run.ParentRunId is not null) { ContextOf = name => ModelStep.ContextOf(this, name), OwesJson = ModelStep.IsJsonWanted(Run), TasksLeft = () => Delegation.TasksLeft(this) };
         Emit(new RunStarted(Execution.Attempt, Execution.Worker) { Tainted = !State.Tainted && Execution.History.Any(static m => m.Tainted) ? true : null });
         State.Know(Execution.History);
         Recovery.Apply(this);

@@ -61,6 +61,10 @@ public sealed record RunEngineOptions
 
     /// <summary>What is remembered about users. Default: nothing.</summary>
     public IRunMemory Memory { get; init; } = NoMemory.Instance;
+
+    /// <summary>What earlier runs of a conversation have retold of it. Default: nothing.</summary>
+    public IEarlierSummaries Summaries { get; init; } = NoEarlierSummaries.Instance;
+
     /// <summary>Which cited documents may still be read. Default: all.</summary>
     public ICitedDocuments CitedDocuments { get; init; } = AllCitedDocuments.Instance;
 

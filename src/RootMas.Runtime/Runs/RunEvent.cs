@@ -309,6 +309,15 @@ public sealed record ContextReduced(int HistoryDropped, int BlocksDropped, int T
     /// <summary>Ids of remembered facts whose words may be in the summary; null: none.</summary>
     public IReadOnlyList<string>? Facts { get; init; }
 
+    /// <summary>True: a model has read all that the summary stands for, so later runs of the conversation may go on from it. Null: it was cut, as where no model gave one; or an earlier version wrote this.</summary>
+    public bool? Whole { get; init; }
+
+    /// <summary>The run that made the summary, where an earlier one of the conversation did; null: this one.</summary>
+    public string? TakenFrom { get; init; }
+
+    /// <summary>Those of <see cref="Documents"/> that were deleted or out of reach before the summary was made, so that it says no more of them than the messages still do; null: none.</summary>
+    public IReadOnlyList<string>? GoneBefore { get; init; }
+
     internal override void Fold(RunState state) => state.On(this);
 }
 
@@ -359,17 +368,6 @@ public sealed record TimerFired(string Purpose) : RunEvent
 }
 
 // ---- answer ----
-/// <summary>A source that an answer names.</summary>
-/// <param name="Id">How the answer refers to it.</param>
-/// <param name="Title">Its title, if it has one.</param>
-/// <param name="Url">Where it is, if it is on the web.</param>
-/// <param name="Excerpt">The words that the answer rests on.</param>
-/// <param name="DocumentId">The document, if it is one of the knowledge base.</param>
-/// <param name="Page">The document's page, from 1.</param>
-/// <param name="Start">First character of the excerpt in the document, from 0.</param>
-/// <param name="End">Character after the excerpt.</param>
-public sealed record Citation(string Id, string? Title, string? Url, string? Excerpt, string? DocumentId = null, int? Page = null, int? Start = null, int? End = null);
-
 /// <param name="Status">complete, or interrupted (cancelled, interrupted or out of budget, with the text so far).</param>
 public sealed record MessageCompleted(string MessageId, string Text, string Status, IReadOnlyList<Citation> Citations, string? Model, string? Tier, bool Tainted) : RunEvent
 {

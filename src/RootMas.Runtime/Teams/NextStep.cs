@@ -39,6 +39,9 @@ public sealed record RunView(RunState State, TeamSnapshot Snapshot, string Entry
     /// <summary>Characters that are shown of each text that could be dropped from a prompt and was not: less than all where the newest ones alone are more than a model can read.</summary>
     public int Longest { get; init; } = int.MaxValue;
 
+    /// <summary>How many tasks may still be given.</summary>
+    public Func<int> TasksLeft { get; init; } = static () => int.MaxValue;
+
     /// <summary>The caller wants an answer that a program reads, so somebody has to write it as such.</summary>
     public bool OwesJson { get; init; }
 

@@ -107,18 +107,18 @@ public static class PlanLedger
         var outcome = TeamSchemas.TryParse(side.Text, schema, out var json, out var error)
             ? side.Purpose switch
             {
-                "plan" => (RunEvent?)Created(json, out error),
-                "review" => Reviewed(plan!, json, out error),
+                "plan" => (RunEvent?)Created(json, view.TasksLeft(), out error),
+                "review" => Reviewed(plan!, json, view.TasksLeft(), out error),
                 _ => Coordinated(plan!, json),
             }
             : null;
         return (outcome ?? new GuardHinted("plan", $"The {side.Purpose} could not be used: {error}.")) with { Agent = side.Agent };
     }
 
-    private static PlanCreated? Created(JsonElement json, out string error)
+    private static PlanCreated? Created(JsonElement json, int left, out string error)
     {
         var tasks = ReadTasks(json);
-        error = Problem(tasks, []) ?? "";
+        error = Problem(tasks, []) ?? TooMany(tasks, left) ?? "";
         if (error.Length > 0)
         {
             return null;
@@ -135,7 +135,7 @@ public static class PlanLedger
         return error.Length > 0 ? null : new PlanCreated(goal, [new("answer", "", goal, [], "", Status: "done", Result: answer, Settled: true)]);
     }
 
-    private static PlanUpdated? Reviewed(PlanState plan, JsonElement json, out string error)
+    private static PlanUpdated? Reviewed(PlanState plan, JsonElement json, int left, out string error)
     {
         error = "";
         var verdict = json.GetProperty("verdict").GetString()!;
@@ -153,7 +153,7 @@ public static class PlanLedger
         }
 
         var added = ReadTasks(json);
-        error = added.Count == 0 ? "a replan needs tasks" : Problem(added, plan.Tasks) ?? "";
+        error = added.Count == 0 ? "a replan needs tasks" : Problem(added, plan.Tasks) ?? TooMany(added, left) ?? "";
         return error.Length > 0
             ? null
             : new PlanUpdated("replan: " + summary, [.. plan.Tasks.Select(Settle), .. added], plan.Replans + 1);
@@ -224,6 +224,12 @@ public static class PlanLedger
 
         return list;
     }
+
+    /// <summary>A plan that is begun and cannot be ended ends the run.</summary>
+    private static string? TooMany(List<PlanTask> tasks, int left) =>
+        tasks.Count <= left ? null
+        : left == 0 ? $"it has {tasks.Count} tasks, and no more subtasks are left: say what there is without any"
+        : $"it has {tasks.Count} tasks, and no more than {left} subtasks are left";
 
     private static string? Problem(List<PlanTask> tasks, IReadOnlyList<PlanTask> earlier)
     {

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
 
 namespace RootMas.Server.Agents;
@@ -35,6 +36,7 @@ internal sealed partial class TeamRules(IReadOnlyDictionary<string, AgentDefinit
         var graph = new TeamGraph(definition, agents);
         CheckGraph(definition, graph);
         CheckDelegatePatterns(definition, graph);
+        CheckRoom(definition, pattern, graph);
         if (problems.Items.Count(p => !p.IsWarning) > before)
         {
             return null;
@@ -179,6 +181,25 @@ internal sealed partial class TeamRules(IReadOnlyDictionary<string, AgentDefinit
             {
                 Error($"delegate_patterns.{agent}", "nobody delegates to this agent.");
             }
+        }
+    }
+
+    /// <summary>Whoever gives work needs a level below and runs to give it to; with fewer the team is stopped each time.</summary>
+    private void CheckRoom(TeamDefinition definition, PatternKind pattern, TeamGraph graph)
+    {
+        var (limits, usual) = (definition.Limits, new RunLimits());
+        var isPlanDelegated = definition.DelegatePatterns.Values.Contains("plan", StringComparer.Ordinal);
+        var gives = pattern is PatternKind.Concurrent or PatternKind.Plan || graph.Edges.Any(static e => !e.IsHandoff);
+        var levels = isPlanDelegated ? 2 : gives ? 1 : 0;
+        Below("limits.max_depth", limits.MaxDepth ?? usual.MaxDepth, levels);
+        Below("limits.max_children", limits.MaxChildren ?? usual.MaxChildren, pattern is PatternKind.Concurrent ? Math.Max(levels, definition.Members.Count) : levels);
+    }
+
+    private void Below(string key, int value, int needed)
+    {
+        if (value >= 0 && value < needed)
+        {
+            Error(key, $"must be at least {needed}: members of concurrent, tasks of a plan and delegated work are runs of their own below it.");
         }
     }
 

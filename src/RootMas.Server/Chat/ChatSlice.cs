@@ -46,6 +46,7 @@ public static class ChatSlice
     public static IEndpointRouteBuilder MapChat(this IEndpointRouteBuilder routes)
     {
         _ = routes.ServiceProvider.GetRequiredService<ChatMetrics>(); // listed before the first message
+        _ = routes.ServiceProvider.GetRequiredService<ServerStart>(); // and this is now, not the first request
         ChatApi.Map(routes);
         ConversationsApi.Map(routes);
         MessageSearchApi.Map(routes);

@@ -1,4 +1,5 @@
 using RootMas.Runtime.Runs;
+using RootMas.Server.Knowledge.AnswerCache;
 using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Outbox;
@@ -6,9 +7,9 @@ using RootMas.Server.Runs;
 
 namespace RootMas.Server.Chat;
 
-/// <summary>What was said in a conversation stands in its runs too: when it is deleted they go after it, with their logs and those below them. What still works there is told to end first.</summary>
+/// <summary>What was said in a conversation stands in its runs too: when it is deleted they go after it, with their logs and those below them, and the answers that were kept of it. What still works there is told to end first.</summary>
 /// <remarks>Ledger and audit keep ids. A run that has just ended is left for a moment: somebody may be reading its last events.</remarks>
-internal sealed class DeletedConversations(IDatabase database, RunStore store, Outbox outbox, IAnswerCache cache, TimeProvider clock) : IOutboxHandler
+internal sealed class DeletedConversations(IDatabase database, RunStore store, Outbox outbox, IAnswerCache cache, IAnswerCachePurge kept, TimeProvider clock) : IOutboxHandler
 {
     /// <summary>The payload is the conversation's id.</summary>
     public const string Topic = "conversation.deleted";
@@ -38,7 +39,9 @@ internal sealed class DeletedConversations(IDatabase database, RunStore store, O
     {
         ArgumentNullException.ThrowIfNull(message);
         var conversation = message.Payload;
-        await CancelAsync(conversation, cancellationToken);
+        var scope = new PurgeScope("conversation", conversation);
+        var works = await CancelAsync(conversation, cancellationToken);
+        await kept.PurgeAsync(scope, cancellationToken);
         var began = clock.GetTimestamp();
         while (await EraseAsync(conversation, cancellationToken))
         {
@@ -56,9 +59,15 @@ internal sealed class DeletedConversations(IDatabase database, RunStore store, O
 
             await Task.Delay(Look, clock, cancellationToken);
         }
+
+        if (works)
+        {
+            await kept.PurgeAsync(scope, cancellationToken); // what was answered before it heard that it is to end
+        }
     }
 
-    private async Task CancelAsync(string conversation, CancellationToken cancellationToken)
+    /// <returns>Whether anything works there.</returns>
+    private async Task<bool> CancelAsync(string conversation, CancellationToken cancellationToken)
     {
         for (var after = ""; ;)
         {
@@ -71,7 +80,7 @@ internal sealed class DeletedConversations(IDatabase database, RunStore store, O
 
             if (page.Count == 0)
             {
-                return;
+                return after.Length > 0;
             }
 
             after = page[^1];

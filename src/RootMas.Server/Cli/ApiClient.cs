@@ -20,33 +20,44 @@ internal sealed record WireEvent(string? Id, string Type, JsonElement Data)
 /// <summary>The command line's view of a server: JSON calls, problem documents as exit codes, and event streams.</summary>
 internal sealed class ApiClient(HttpClient http)
 {
+    /// <summary>In place of the members of an answer: it has no content.</summary>
+    public const string Nothing = "";
+
     private const int MostCuts = 5;
     private const string EventStream = "text/event-stream";
 
+    private static readonly string[] Gone = [Nothing];
+    private static readonly string[] OfList = [JsonText.List];
+    private static readonly string[] OfOne = ["id"];
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(10);
 
     /// <summary>How long looks are waited for that ask for no work.</summary>
     public TimeSpan LooksWithin { get; init; } = TimeSpan.FromSeconds(20);
 
-    public Task<JsonElement> GetAsync(string path, CancellationToken cancellationToken) => SendAsync(HttpMethod.Get, path, null, cancellationToken);
+    /// <param name="members">What the answer of a server of ours has, here as below: without one of them another program has answered.</param>
+    public Task<JsonElement> GetAsync(string path, CancellationToken cancellationToken, params string[] members) => SendAsync(HttpMethod.Get, path, null, cancellationToken, members: members);
 
-    public Task<JsonElement> PostAsync(string path, object body, CancellationToken cancellationToken) => SendAsync(HttpMethod.Post, path, body, cancellationToken);
+    /// <summary>One page of a list.</summary>
+    public Task<JsonElement> ListAsync(string path, CancellationToken cancellationToken) => SendAsync(HttpMethod.Get, path, null, cancellationToken, members: OfList);
+
+    public Task<JsonElement> PostAsync(string path, object body, CancellationToken cancellationToken, params string[] members) => SendAsync(HttpMethod.Post, path, body, cancellationToken, members: members);
 
     /// <summary>With an <c>Idempotency-Key</c>: sent again with the same one it has its effect once.</summary>
-    public Task<JsonElement> PostOnceAsync(string path, object body, string key, CancellationToken cancellationToken) => SendAsync(HttpMethod.Post, path, body, cancellationToken, key: key);
+    public Task<JsonElement> PostOnceAsync(string path, object body, string key, CancellationToken cancellationToken, params string[] members) =>
+        SendAsync(HttpMethod.Post, path, body, cancellationToken, key: key, members: members);
 
     /// <summary>
     /// For work that takes longer than a single request is waited for, by us or by a proxy in between, and that the server goes on with by itself: it is asked for again, with the same key, until there is an answer.
     /// Work that fails without anybody there to hear it is begun anew by the next request: once, then the command ends.
     /// </summary>
-    public async Task<JsonElement> PostPatientlyAsync(string path, object body, CancellationToken cancellationToken)
+    public async Task<JsonElement> PostPatientlyAsync(string path, object body, CancellationToken cancellationToken, params string[] members)
     {
         var key = Guid.NewGuid().ToString("N");
         for (var (cuts, wait) = (0, TimeSpan.FromSeconds(1)); ; wait = wait * 2 < LongestLook ? wait * 2 : LongestLook)
         {
             try
             {
-                return await PostOnceAsync(path, body, key, cancellationToken);
+                return await PostOnceAsync(path, body, key, cancellationToken, members);
             }
             catch (CliException e) when (e.Failure == CallFailure.Running || (cuts < MostCuts && (e.Failure is CallFailure.CutOff or CallFailure.Later || (e.Failure == CallFailure.Unreached && cuts > 0))))
             {
@@ -62,17 +73,17 @@ internal sealed class ApiClient(HttpClient http)
     {
         using var read = await ReachAsync(new(HttpMethod.Get, path), HttpCompletionOption.ResponseContentRead, cancellationToken);
         await RefuseAsync(read, cancellationToken);
-        return await SendAsync(method, path, body, cancellationToken, read.Headers.ETag);
+        return await SendAsync(method, path, body, cancellationToken, read.Headers.ETag, members: method == HttpMethod.Delete ? Gone : OfOne);
     }
 
     /// <summary>Makes or replaces what is at the path.</summary>
-    public async Task PutAsync(string path, object body, CancellationToken cancellationToken)
+    public async Task PutAsync(string path, object body, CancellationToken cancellationToken, params string[] members)
     {
         using var read = await ReachAsync(new(HttpMethod.Get, path), HttpCompletionOption.ResponseContentRead, cancellationToken);
-        await SendAsync(HttpMethod.Put, path, body, cancellationToken, read.Headers.ETag);
+        await SendAsync(HttpMethod.Put, path, body, cancellationToken, read.Headers.ETag, members: members);
     }
 
-    public Task<JsonElement> DeleteAsync(string path, CancellationToken cancellationToken) => SendAsync(HttpMethod.Delete, path, null, cancellationToken);
+    public Task<JsonElement> DeleteAsync(string path, CancellationToken cancellationToken, string member = Nothing) => SendAsync(HttpMethod.Delete, path, null, cancellationToken, members: [member]);
 
     /// <summary>Uploads bytes as they are.</summary>
     public async Task<JsonElement> UploadAsync(string path, Stream content, CancellationToken cancellationToken)
@@ -81,7 +92,7 @@ internal sealed class ApiClient(HttpClient http)
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
         using var answer = await ReachAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken);
         await RefuseAsync(answer, cancellationToken);
-        return await JsonAsync(answer, cancellationToken);
+        return await ReadAsync(answer, OfOne, cancellationToken);
     }
 
     /// <summary>Any status is an answer here: for health, whose 503 carries the details. It is not waited for as long as for work.</summary>
@@ -91,12 +102,12 @@ internal sealed class ApiClient(HttpClient http)
     public Task<DateTimeOffset?> ClockAsync(CancellationToken cancellationToken) => SoonAsync("/health/live", static (answer, _) => Task.FromResult(answer.Headers.Date), cancellationToken);
 
     /// <summary>A GET that is not waited for as long as for work.</summary>
-    public Task<JsonElement> LookAsync(string path, CancellationToken cancellationToken) => SoonAsync(
+    public Task<JsonElement> LookAsync(string path, CancellationToken cancellationToken, params string[] members) => SoonAsync(
         path,
-        static async (answer, stop) =>
+        async (answer, stop) =>
         {
             await RefuseAsync(answer, stop);
-            return await JsonAsync(answer, stop);
+            return await ReadAsync(answer, members, stop);
         },
         cancellationToken);
 
@@ -150,7 +161,7 @@ internal sealed class ApiClient(HttpClient http)
         }
     }
 
-    private async Task<JsonElement> SendAsync(HttpMethod method, string path, object? body, CancellationToken cancellationToken, EntityTagHeaderValue? etag = null, string? key = null)
+    private async Task<JsonElement> SendAsync(HttpMethod method, string path, object? body, CancellationToken cancellationToken, EntityTagHeaderValue? etag = null, string? key = null, string[]? members = null)
     {
         using var request = new HttpRequestMessage(method, path);
         if (key is not null)
@@ -170,7 +181,7 @@ internal sealed class ApiClient(HttpClient http)
 
         using var answer = await ReachAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken);
         await RefuseAsync(answer, cancellationToken);
-        return answer.StatusCode == HttpStatusCode.NoContent ? default : await JsonAsync(answer, cancellationToken);
+        return await ReadAsync(answer, members ?? [], cancellationToken);
     }
 
     private async Task<T> SoonAsync<T>(string path, Func<HttpResponseMessage, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
@@ -188,8 +199,23 @@ internal sealed class ApiClient(HttpClient http)
         }
     }
 
+    /// <exception cref="CliException">A member is not there: something else answers, whatever its status.</exception>
+    private static async Task<JsonElement> ReadAsync(HttpResponseMessage answer, string[] members, CancellationToken cancellationToken)
+    {
+        if (members is [Nothing] or [] && answer.StatusCode == HttpStatusCode.NoContent)
+        {
+            return default;
+        }
+
+        var json = await JsonAsync(answer, cancellationToken);
+        return Array.Find(members, m => !Has(json, m)) is { } missing ? throw Foreign(answer, missing == Nothing ? null : $"JSON without '{missing}'") : json;
+    }
+
+    private static bool Has(JsonElement json, string member) => json.ValueKind == JsonValueKind.Object && json.TryGetProperty(member, out var value)
+        && (member == JsonText.List ? value.ValueKind == JsonValueKind.Array : value.ValueKind != JsonValueKind.Null);
+
     /// <exception cref="CliException">It is none: something else answers there.</exception>
-    private static async Task<JsonElement> JsonAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
+    public static async Task<JsonElement> JsonAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
     {
         if (answer.Content.Headers.ContentType?.MediaType?.EndsWith("json", StringComparison.OrdinalIgnoreCase) != true)
         {
@@ -202,17 +228,17 @@ internal sealed class ApiClient(HttpClient http)
         }
         catch (JsonException e)
         {
-            throw Foreign(answer, e);
+            throw Foreign(answer, "JSON that is none", e);
         }
     }
 
-    private static CliException Foreign(HttpResponseMessage answer, Exception? why = null)
+    /// <param name="what">What it answers with; null: its media type says it.</param>
+    public static CliException Foreign(HttpResponseMessage answer, string? what = null, Exception? why = null)
     {
         var where = answer.RequestMessage?.RequestUri?.GetLeftPart(UriPartial.Authority) ?? "What was asked";
-        var what = why is null ? answer.Content.Headers.ContentType?.MediaType ?? "nothing" : "JSON that is none";
         return new(
             answer.IsSuccessStatusCode ? ExitCodes.Failed : ExitCodes.Of(answer.StatusCode),
-            $"{where} is not a Root-MAS server, or a proxy answers for it: {(int)answer.StatusCode} with {what}. Look at the address, and at what stands before the server.",
+            $"{where} is not a Root-MAS server, or a proxy answers for it: {(int)answer.StatusCode} with {what ?? answer.Content.Headers.ContentType?.MediaType ?? "nothing"}. Look at the address, and at what stands before the server.",
             why) { Failure = CallFailure.Refused };
     }
 
@@ -270,6 +296,9 @@ internal sealed class ApiClient(HttpClient http)
 
 internal static class JsonText
 {
+    /// <summary>The member that every list has.</summary>
+    public const string List = "items";
+
     /// <summary>A member as text, or null.</summary>
     public static string? Text(this JsonElement json, string name) =>
         json.ValueKind == JsonValueKind.Object && json.TryGetProperty(name, out var value)
@@ -281,6 +310,6 @@ internal static class JsonText
             }
             : null;
 
-    public static IEnumerable<JsonElement> Items(this JsonElement json, string name = "items") =>
-        json.TryGetProperty(name, out var items) && items.ValueKind == JsonValueKind.Array ? items.EnumerateArray() : [];
+    public static IEnumerable<JsonElement> Items(this JsonElement json, string name = List) =>
+        json.ValueKind == JsonValueKind.Object && json.TryGetProperty(name, out var items) && items.ValueKind == JsonValueKind.Array ? items.EnumerateArray() : [];
 }

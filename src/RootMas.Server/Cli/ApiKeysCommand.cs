@@ -32,7 +32,7 @@ internal static class ApiKeysCommand
                 body["expires_at"] = TimeProvider.System.GetUtcNow().AddDays(days);
             }
 
-            var made = await connection.Api.PostAsync("/api/v1/api-keys", body, cancellationToken);
+            var made = await connection.Api.PostAsync("/api/v1/api-keys", body, cancellationToken, "id", "secret");
             var terminal = Terminal.Of(parsed);
             var isJson = parsed.GetValue(CliOptions.JsonOption);
             Show(terminal, made, isJson);
@@ -73,7 +73,7 @@ internal static class ApiKeysCommand
         {
             var options = CliOptions.From(parsed);
             await using var connection = await ServerConnection.OpenAsync(options, cancellationToken);
-            var answer = await connection.Api.GetAsync("/api/v1/api-keys?limit=200", cancellationToken);
+            var answer = await connection.Api.ListAsync("/api/v1/api-keys?limit=200", cancellationToken);
             if (parsed.GetValue(CliOptions.JsonOption))
             {
                 Terminal.Of(parsed).WriteJson(answer);

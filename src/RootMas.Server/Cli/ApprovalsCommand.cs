@@ -7,17 +7,23 @@ internal static class ApprovalsCommand
 {
     private static readonly Argument<string> Id = new("id") { Description = "The approval." };
     private static readonly Option<string?> Reason = new("--reason") { Description = "Told to the agent." };
+    private static readonly Option<int> Limit = new("--limit") { Description = "How many (1–200).", DefaultValueFactory = static _ => 50 };
 
     public static Command Create() => new("approvals", "Decide about calls that wait for approval.") { List(), Decide("approve", "Let exactly this call run, once."), Decide("deny", "Refuse it.") };
 
     private static Command List()
     {
-        var command = new Command("list", "List what waits for a decision.") { CliOptions.JsonOption };
+        var command = new Command("list", "List what waits for a decision, newest first.") { Limit, CliOptions.JsonOption };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var terminal = Terminal.Of(parsed);
             await using var connection = await ServerConnection.OpenAsync(CliOptions.From(parsed), cancellationToken);
-            var answer = await connection.Api.GetAsync("/api/v1/approvals?status=pending", cancellationToken);
+            var answer = await connection.Api.ListAsync($"/api/v1/approvals?status=pending&limit={parsed.GetValue(Limit)}", cancellationToken);
+            if (answer.Text("next_cursor") is not null)
+            {
+                terminal.Note($"More wait than these {answer.Items().Count()}, the newest. --limit shows up to 200; any of them is decided by its id.");
+            }
+
             if (parsed.GetValue(CliOptions.JsonOption))
             {
                 terminal.WriteJson(answer);
@@ -41,20 +47,21 @@ internal static class ApprovalsCommand
             var id = parsed.GetValue(Id)!;
             var named = Segment.Of(id, "approval");
             await using var connection = await ServerConnection.OpenAsync(CliOptions.From(parsed), cancellationToken);
-            var waiting = (await connection.Api.GetAsync("/api/v1/approvals?status=pending&limit=200", cancellationToken)).Items().Where(a => a.Text("id") == id).ToList();
-            if (waiting.Count == 0)
+            var found = (await connection.Api.ListAsync($"/api/v1/approvals?status=all&id={named}", cancellationToken)).Items().Where(a => a.Text("id") == id).ToList();
+            if (found.Count == 0)
             {
-                throw new CliException(ExitCodes.NotFound, $"No approval '{id}' waits for a decision. See: rootmas approvals list");
+                throw new CliException(ExitCodes.NotFound, $"There is no approval '{id}'. See: rootmas approvals list");
             }
 
-            // What is shown is what is decided: the hash binds the decision to these bytes.
-            Terminal.Of(parsed).Note($"{decision}: {waiting[0].Text("tool")} {waiting[0].Text("arguments")}");
+            // What is shown is what is decided: the hash binds the decision to these bytes. Of one that was decided already the server says so.
+            Terminal.Of(parsed).Note($"{decision}: {found[0].Text("tool")} {found[0].Text("arguments")}");
             await connection.Api.PostAsync(
                 "/api/v1/approvals/" + named,
                 parsed.GetValue(Reason) is { } reason
-                    ? new { decision, arguments_hash = waiting[0].Text("arguments_hash"), reason }
-                    : new { decision, arguments_hash = waiting[0].Text("arguments_hash") },
-                cancellationToken);
+                    ? new { decision, arguments_hash = found[0].Text("arguments_hash"), reason }
+                    : new { decision, arguments_hash = found[0].Text("arguments_hash") },
+                cancellationToken,
+                "id");
             return ExitCodes.Ok;
         });
         return command;

@@ -102,7 +102,7 @@ internal static class AuditCommand
             await using var connection = await ServerConnection.OpenAsync(options, cancellationToken);
             var filters = new[] { Actor, Action, Target, Outcome, From, To }.Select(o => (Name: o.Name.TrimStart('-'), Value: parsed.GetValue(o))).Where(f => f.Value is not null)
                 .Select(f => $"&{f.Name}={Uri.EscapeDataString(f.Value!)}");
-            var answer = await connection.Api.GetAsync($"/api/v1/audit?limit={parsed.GetValue(Limit).ToString(CultureInfo.InvariantCulture)}{string.Concat(filters)}", cancellationToken);
+            var answer = await connection.Api.ListAsync($"/api/v1/audit?limit={parsed.GetValue(Limit).ToString(CultureInfo.InvariantCulture)}{string.Concat(filters)}", cancellationToken);
             if (parsed.GetValue(CliOptions.JsonOption))
             {
                 Terminal.Of(parsed).WriteJson(answer);

@@ -46,7 +46,7 @@ internal static class BackupCommand
             var verify = !parsed.GetValue(NoVerify);
             var view = await AskAsync(
                 parsed,
-                (api, stop) => api.PostPatientlyAsync("/api/v1/backups", new { verify }, stop),
+                (api, stop) => api.PostPatientlyAsync("/api/v1/backups", new { verify }, stop, "id"),
                 async (setup, stop) =>
                 {
                     CheckThere(setup);
@@ -69,7 +69,7 @@ internal static class BackupCommand
         {
             var answer = await AskAsync(
                 parsed,
-                static (api, stop) => api.GetAsync("/api/v1/backups?limit=200", stop),
+                static (api, stop) => api.ListAsync("/api/v1/backups?limit=200", stop),
                 static async (setup, stop) =>
                 {
                     var (stored, warnings) = await new BackupDesk(setup).ListAsync(stop);
@@ -107,8 +107,8 @@ internal static class BackupCommand
                 parsed,
                 async (api, stop) =>
                 {
-                    var id = which == "latest" ? (await api.GetAsync("/api/v1/backups?limit=200", stop)).Items().FirstOrDefault(static b => b.Text("own") != "false").Text("id") ?? which : which;
-                    return await api.PostPatientlyAsync($"/api/v1/backups/{Segment.Of(id, "backup")}/verify", new { }, stop);
+                    var id = which == "latest" ? (await api.ListAsync("/api/v1/backups?limit=200", stop)).Items().FirstOrDefault(static b => b.Text("own") != "false").Text("id") ?? which : which;
+                    return await api.PostPatientlyAsync($"/api/v1/backups/{Segment.Of(id, "backup")}/verify", new { }, stop, "id");
                 },
                 (setup, stop) => VerifyAsync(setup, which, stop),
                 cancellationToken,

@@ -102,7 +102,7 @@ internal static class ChatCommand
         }
 
         await using var connection = await ServerConnection.OpenAsync(options, cancellationToken);
-        var made = parsed.GetValue(Conversation) is null ? (await connection.Api.PostAsync("/api/v1/conversations", new { }, cancellationToken)).Text("id") : null;
+        var made = parsed.GetValue(Conversation) is null ? (await connection.Api.PostAsync("/api/v1/conversations", new { }, cancellationToken, "id")).Text("id") : null;
         var conversation = made ?? parsed.GetValue(Conversation)!;
         var body = new Dictionary<string, string?>(StringComparer.Ordinal)
         {
@@ -136,7 +136,7 @@ internal static class ChatCommand
         {
             try
             {
-                return await connection.Api.PostOnceAsync(path, body, key, cancellationToken);
+                return await connection.Api.PostOnceAsync(path, body, key, cancellationToken, "run_id");
             }
             catch (CliException e) when (e.ExitCode == ExitCodes.Unreachable && !connection.IsOwn && lost.Elapsed < AskAgainFor)
             {

@@ -17,6 +17,9 @@ internal sealed class CliConsole : InvocationConfiguration
     /// <summary>The next key that is pressed, without showing it.</summary>
     public Func<ConsoleKeyInfo> ReadKey { get; init; } = static () => Console.ReadKey(intercept: true);
 
+    /// <summary>Whether one was pressed already.</summary>
+    public Func<bool> IsKeyWaiting { get; init; } = static () => Console.KeyAvailable;
+
     public bool IsInputRedirected { get; init; } = Console.IsInputRedirected;
 
     public bool IsOutputRedirected { get; init; } = Console.IsOutputRedirected;

@@ -81,6 +81,7 @@ internal static class DoctorCommand
     {
         ExitCodes.Usage => "Correct what it names; 'rootmas config check' looks at settings and files alone.",
         ExitCodes.NotAllowed => "Set ROOTMAS_API_KEY, or store another key with 'rootmas login'.",
+        ExitCodes.Conflict when what == Server => "", // what is in the way was said, and it is no address
         _ when what == Server => "Is the address right, and what do the server and a proxy before it write to their logs? 'rootmas health --server URL' asks it alone.",
         _ => "docs/runbook.md says what to look at, docs/backups.md how to put a backup in place of what is damaged.",
     };
@@ -148,9 +149,11 @@ internal static class DoctorCommand
         }
 
         findings.AddRange(checks.EnumerateObject().Select(static c => Service(c.Name, c.Value)));
-        var models = (await connection.Api.LookAsync("/api/v1/models", cancellationToken)).Items();
+        var catalog = await connection.Api.LookAsync("/api/v1/models", cancellationToken, JsonText.List);
+        var models = catalog.Items();
         findings.AddRange(models.DistinctBy(static m => m.Text("provider"), StringComparer.Ordinal).Select(static m => Endpoint(m.Text("provider")!, m.GetProperty("endpoint"))));
         findings.AddRange(models.Where(static m => m.GetProperty("endpoint").Text("circuit") != "closed").Select(static m => Broken(m.Text("name")!, m.GetProperty("endpoint"))));
+        findings.AddRange(catalog.Items("notes").Select(static n => Finding.Note("model notes", n.GetString() ?? "", "")));
     }
 
     private static Finding Service(string name, JsonElement check)

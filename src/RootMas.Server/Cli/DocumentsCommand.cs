@@ -15,19 +15,20 @@ internal static class DocumentsCommand
     private static Command Upload()
     {
         var files = new Argument<string[]>("files") { Description = "Files, and folders whose files are taken (- reads stdin; then give --name).", Arity = ArgumentArity.OneOrMore };
-        var name = new Option<string?>("--name") { Description = "The document's name (default: the file's)." };
+        var name = new Option<string?>("--name") { Description = "The document's name, for one file (default: the file's; below a folder, where two would have the same, with the folders between)." };
         var command = new Command("upload", "Upload files; each is ready to be found when it is listed.") { files, InCollection, name, CliOptions.JsonOption };
         command.SetAction((parsed, cancellationToken) =>
         {
             var named = parsed.GetValue(files)!;
             Array.ForEach(named, Check);
+            var sent = UploadFiles.Of(named, parsed.GetValue(name), Terminal.Of(parsed));
             return WithAsync(parsed, async (connection, terminal) =>
             {
                 var collection = await CollectionIdAsync(connection, parsed.GetValue(InCollection), cancellationToken);
                 var failures = 0;
-                foreach (var file in Expand(named))
+                foreach (var file in sent)
                 {
-                    failures += await UploadOneAsync(connection, terminal, (file, parsed.GetValue(name), collection, parsed.GetValue(CliOptions.JsonOption)), cancellationToken) ? 0 : 1;
+                    failures += await UploadOneAsync(connection, terminal, (file, collection, parsed.GetValue(CliOptions.JsonOption)), cancellationToken) ? 0 : 1;
                 }
 
                 return failures == 0 ? ExitCodes.Ok : ExitCodes.Failed;
@@ -44,7 +45,7 @@ internal static class DocumentsCommand
             throw new CliException(ExitCodes.Usage, $"Name the file: '{file}' is no name. Nothing was uploaded.");
         }
 
-        if (file != "-" && !File.Exists(file) && !Directory.Exists(file))
+        if (file != UploadFiles.StandardInput && !File.Exists(file) && !Directory.Exists(file))
         {
             throw new CliException(ExitCodes.NotFound, $"There is no file {file}. Nothing was uploaded.");
         }
@@ -57,7 +58,7 @@ internal static class DocumentsCommand
         command.SetAction((parsed, cancellationToken) => WithAsync(parsed, async (connection, terminal) =>
         {
             var collection = await CollectionIdAsync(connection, parsed.GetValue(InCollection), cancellationToken);
-            var answer = await connection.Api.GetAsync($"/api/v1/documents?limit={parsed.GetValue(limit)}{(collection is null ? "" : "&collection=" + Uri.EscapeDataString(collection))}", cancellationToken);
+            var answer = await connection.Api.ListAsync($"/api/v1/documents?limit={parsed.GetValue(limit)}{(collection is null ? "" : "&collection=" + Uri.EscapeDataString(collection))}", cancellationToken);
             Show(parsed, terminal, answer, ["Id", "Name", "Kind", "Status", "Chunks", "Updated"], static d => [d.Text("id")!, d.Text("name")!, d.Text("kind")!, d.Text("status")!, d.Text("chunks")!, d.Text("updated_at")!]);
             return ExitCodes.Ok;
         }, cancellationToken));
@@ -77,7 +78,7 @@ internal static class DocumentsCommand
                 return ExitCodes.Ok;
             }
 
-            var document = await connection.Api.GetAsync(path, cancellationToken);
+            var document = await connection.Api.GetAsync(path, cancellationToken, "id");
             if (parsed.GetValue(CliOptions.JsonOption))
             {
                 terminal.WriteJson(document);
@@ -100,7 +101,7 @@ internal static class DocumentsCommand
         {
             var collection = await CollectionIdAsync(connection, parsed.GetValue(InCollection), cancellationToken);
             var answer = await connection.Api.PostAsync(
-                "/api/v1/knowledge/search", new { query = parsed.GetValue(query), limit = parsed.GetValue(limit), collections = collection is null ? null : new[] { collection } }, cancellationToken);
+                "/api/v1/knowledge/search", new { query = parsed.GetValue(query), limit = parsed.GetValue(limit), collections = collection is null ? null : new[] { collection } }, cancellationToken, JsonText.List);
             if (parsed.GetValue(CliOptions.JsonOption))
             {
                 terminal.WriteJson(answer);
@@ -136,7 +137,7 @@ internal static class DocumentsCommand
         var command = new Command("collections", "List collections.") { CliOptions.JsonOption };
         command.SetAction((parsed, cancellationToken) => WithAsync(parsed, async (connection, terminal) =>
         {
-            var answer = await connection.Api.GetAsync("/api/v1/collections?limit=200", cancellationToken);
+            var answer = await connection.Api.ListAsync("/api/v1/collections?limit=200", cancellationToken);
             Show(parsed, terminal, answer, ["Id", "Name", "Documents", "May write"], static c => [c.Text("id")!, c.Text("name")!, c.Text("documents")!, c.Text("may_write")!]);
             return ExitCodes.Ok;
         }, cancellationToken));
@@ -151,7 +152,7 @@ internal static class DocumentsCommand
             return null;
         }
 
-        var answer = await connection.Api.GetAsync("/api/v1/collections?limit=200", cancellationToken);
+        var answer = await connection.Api.ListAsync("/api/v1/collections?limit=200", cancellationToken);
         var found = answer.Items().FirstOrDefault(c => c.Text("id") == named || c.Text("name") == named);
         return found.Text("id") ?? throw new CliException(ExitCodes.NotFound, $"There is no collection '{named}'. 'rootmas documents collections' lists those that there are.");
     }
@@ -167,17 +168,12 @@ internal static class DocumentsCommand
         }
     }
 
-    private static async Task<bool> UploadOneAsync(ServerConnection connection, Terminal terminal, (string File, string? Name, string? Collection, bool Json) what, CancellationToken cancellationToken)
+    private static async Task<bool> UploadOneAsync(ServerConnection connection, Terminal terminal, (UploadFile File, string? Collection, bool Json) what, CancellationToken cancellationToken)
     {
-        var name = what.Name ?? Path.GetFileName(what.File);
-        if (what.File == "-" && what.Name is null)
-        {
-            throw new CliException(ExitCodes.Usage, "What comes from stdin needs a name: --name notes.md");
-        }
-
+        var (path, name) = what.File;
         try
         {
-            await using var content = what.File == "-" ? Console.OpenStandardInput() : File.OpenRead(what.File);
+            await using var content = path == UploadFiles.StandardInput ? Console.OpenStandardInput() : File.OpenRead(path);
             var document = await connection.Api.UploadAsync($"/api/v1/documents?name={Uri.EscapeDataString(name)}{(what.Collection is null ? "" : "&collection=" + what.Collection)}", content, cancellationToken);
             document = await FollowAsync(connection, terminal, document, cancellationToken);
             if (what.Json)
@@ -194,7 +190,7 @@ internal static class DocumentsCommand
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            terminal.Error($"{what.File}: {e.Message}");
+            terminal.Error($"{path}: {e.Message}");
         }
         catch (CliException e) when (e.ExitCode is not (ExitCodes.Unreachable or ExitCodes.NotAllowed))
         {
@@ -225,7 +221,7 @@ internal static class DocumentsCommand
     {
         for (var start = 0; ;)
         {
-            var part = await connection.Api.GetAsync($"{path}/text?start={start.ToString(CultureInfo.InvariantCulture)}", cancellationToken);
+            var part = await connection.Api.GetAsync($"{path}/text?start={start.ToString(CultureInfo.InvariantCulture)}", cancellationToken, "text", "end", "characters");
             terminal.Write(part.Text("text")!);
             start = part.GetProperty("end").GetInt32();
             if (start >= part.GetProperty("characters").GetInt32())
@@ -235,9 +231,6 @@ internal static class DocumentsCommand
             }
         }
     }
-
-    private static IEnumerable<string> Expand(IEnumerable<string> files) =>
-        files.SelectMany<string, string>(static f => Directory.Exists(f) ? [.. Directory.EnumerateFiles(f, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)] : [f]);
 
     private static void Show(ParseResult parsed, Terminal terminal, JsonElement answer, IReadOnlyList<string> heads, Func<JsonElement, IReadOnlyList<string>> row)
     {

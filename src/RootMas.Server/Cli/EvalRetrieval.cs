@@ -15,7 +15,7 @@ internal static class EvalRetrieval
     private static readonly Option<int> Depth = new("--k") { Description = "Passages that count (1–50).", DefaultValueFactory = static _ => 5 };
     private static readonly Option<string?> InCollection = new("--collection") { Description = "Search only in this collection, by id or name." };
     private static readonly Option<string> Rerank = new("--rerank") { Description = "Tier of the model that orders passages anew: none, cheap, standard, premium.", DefaultValueFactory = static _ => "none" };
-    private static readonly Option<double> MinRecall = new("--min-recall") { Description = "Fail (exit code 1) below this recall@k.", DefaultValueFactory = static _ => 0 };
+    private static readonly Option<double> MinRecall = new("--min-recall") { Description = "Fail (exit code 1) below this recall@k (0–1).", DefaultValueFactory = static _ => 0 };
 
     public static Command Create()
     {
@@ -32,6 +32,12 @@ internal static class EvalRetrieval
             throw new CliException(ExitCodes.Usage, "--k must be 1 to 50.");
         }
 
+        var least = parsed.GetValue(MinRecall);
+        if (least is not (>= 0 and <= 1))
+        {
+            throw new CliException(ExitCodes.Usage, "--min-recall must be 0 to 1: 0.95 is 95 %.");
+        }
+
         var questions = await ReadAsync(parsed.GetValue(Questions)!, cancellationToken);
         var terminal = Terminal.Of(parsed);
         await using var connection = await ServerConnection.OpenAsync(CliOptions.From(parsed), cancellationToken);
@@ -40,7 +46,7 @@ internal static class EvalRetrieval
         var scores = new List<RetrievalScore>();
         foreach (var question in questions)
         {
-            var answer = await connection.Api.PostAsync("/api/v1/knowledge/search", new { query = question.Text, limit = k, collections, rerank = parsed.GetValue(Rerank) }, cancellationToken);
+            var answer = await connection.Api.PostAsync("/api/v1/knowledge/search", new { query = question.Text, limit = k, collections, rerank = parsed.GetValue(Rerank) }, cancellationToken, JsonText.List);
             var score = RetrievalScore.Of([.. answer.Items().Select(static p => (p.Text("title") ?? "", p.Text("text") ?? ""))], question.Relevant, k);
             scores.Add(score);
             if (score.Recall < 1 && !parsed.GetValue(CliOptions.JsonOption))
@@ -51,7 +57,13 @@ internal static class EvalRetrieval
 
         var mean = RetrievalScore.Mean(scores);
         Show(parsed, terminal, questions.Count, k, mean);
-        return mean.Recall >= parsed.GetValue(MinRecall) ? ExitCodes.Ok : ExitCodes.Failed;
+        if (mean.Recall >= least)
+        {
+            return ExitCodes.Ok;
+        }
+
+        terminal.Error(string.Create(CultureInfo.InvariantCulture, $"recall@{k} {mean.Recall:0.00##} is below {least}."));
+        return ExitCodes.Failed;
     }
 
     private static void Show(ParseResult parsed, Terminal terminal, int questions, int k, RetrievalScore mean)

@@ -66,9 +66,18 @@ internal static class HealthCommand
         try
         {
             using var answer = await http.GetAsync(new Uri(server, path), cancellationToken);
-            return answer.IsSuccessStatusCode
-                ? (ExitCodes.Ok, "ok")
-                : (ExitCodes.Failed, $"{server} answers {(int)answer.StatusCode} to {path}. See 'rootmas doctor', or {server}health for each part.");
+            if (!answer.IsSuccessStatusCode)
+            {
+                return (ExitCodes.Failed, $"{server} answers {(int)answer.StatusCode} to {path}. See 'rootmas doctor', or {server}health for each part.");
+            }
+
+            // A page of a proxy, or of another program that has the port, is 200 too.
+            var said = await ApiClient.JsonAsync(answer, cancellationToken);
+            return said.Text("status") == "ok" ? (ExitCodes.Ok, "ok") : throw ApiClient.Foreign(answer, "JSON without a status of ours");
+        }
+        catch (CliException e)
+        {
+            return (e.ExitCode, e.Message);
         }
         catch (Exception e) when (e is HttpRequestException or TaskCanceledException && !cancellationToken.IsCancellationRequested)
         {

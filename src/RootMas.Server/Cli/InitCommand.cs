@@ -9,6 +9,8 @@ namespace RootMas.Server.Cli;
 internal static class InitCommand
 {
     private const string ComposeFolder = "deploy/compose";
+    private const string UsualKind = "core";
+    private const string UsualDomain = "localhost";
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     private static readonly string[] SecretFiles = ["metrics-token", "smtp-password", "webhook-token"];
@@ -30,22 +32,25 @@ internal static class InitCommand
             var terminal = Terminal.Of(parsed);
             var here = Path.GetFullPath(terminal.Console.WorkingDirectory ?? ".");
             var compose = ComposeIn(here);
-            var kind = parsed.GetValue(For) ?? (compose is null ? "host" : await AskedAsync(terminal, "For one machine (core) or several workers (cluster)?", "core", ["core", "cluster"], cancellationToken));
-            var domain = parsed.GetValue(Domain) ?? (kind == "host" ? "localhost" : await AskedAsync(terminal, "Name under which people reach it?", "localhost", null, cancellationToken));
+            var kind = parsed.GetValue(For) ?? (compose is null ? "host" : await AskedAsync(terminal, "For one machine (core) or several workers (cluster)?", UsualKind, ["core", "cluster"], cancellationToken));
+            var domain = parsed.GetValue(Domain) ?? (kind == "host" ? UsualDomain : await AskedAsync(terminal, "Name under which people reach it?", UsualDomain, null, cancellationToken));
             if (Uri.CheckHostName(domain) is not UriHostNameType.Dns)
             {
                 throw new CliException(ExitCodes.Usage, $"'{domain}' is not a host name. Give one like mas.example.org.");
             }
 
             var path = Path.GetFullPath(parsed.GetValue(Output) ?? Path.Combine(kind == "host" ? here : compose ?? here, ".env"), here);
-            var (added, known) = Write(path, InitialVariables.Of(kind, domain, HasKeys(CliOptions.From(parsed))));
+            var (added, text) = Write(path, InitialVariables.Of(kind, domain, HasKeys(CliOptions.From(parsed))));
+            IReadOnlyList<string> missed = [];
             if (kind != "host")
             {
                 MakeSecretFiles(Path.Combine(Path.GetDirectoryName(path)!, "secrets"));
+
+                // What is usual was not asked for, and may well be otherwise in a file that is there.
+                missed = InitialVariables.Missed(text, parsed.GetValue(For) ?? (kind == UsualKind ? null : kind), parsed.GetValue(Domain) ?? (domain == UsualDomain ? null : domain));
             }
 
-            Tell(terminal, path, kind, added, known);
-            return ExitCodes.Ok;
+            return Tell(terminal, path, kind, added, InitialVariables.Read(text), missed);
         });
         return command;
     }
@@ -70,8 +75,8 @@ internal static class InitCommand
     /// <summary>A data directory that is in use has sealed things with a key of its own; another key would not open them.</summary>
     private static bool HasKeys(CliOptions options) => Directory.Exists(Path.Combine(SettingsTree.Read(options.ToArguments()).DataPath, "keys"));
 
-    /// <summary>Adds the variables that the file lacks; returns these, and the names that it had. The file is replaced as a whole, so that a crash leaves the old or the new one, and nobody else may read it at any moment.</summary>
-    private static (List<InitialVariable> Added, HashSet<string> Known) Write(string path, IReadOnlyList<InitialVariable> variables)
+    /// <summary>Adds the variables that the file lacks; returns these, and what the file says now. The file is replaced as a whole, so that a crash leaves the old or the new one, and nobody else may read it at any moment.</summary>
+    private static (List<InitialVariable> Added, string Text) Write(string path, IReadOnlyList<InitialVariable> variables)
     {
         try
         {
@@ -94,7 +99,7 @@ internal static class InitCommand
             }
 
             File.Move(next, path, overwrite: true);
-            return (added, known);
+            return (added, text);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -124,19 +129,34 @@ internal static class InitCommand
         }
     }
 
-    private static void Tell(Terminal terminal, string path, string kind, List<InitialVariable> added, HashSet<string> known)
+    private static int Tell(Terminal terminal, string path, string kind, List<InitialVariable> added, Dictionary<string, string> variables, IReadOnlyList<string> missed)
     {
-        terminal.WriteLine(added.Count == 0 ? $"{path} has everything already; nothing was changed." : $"{path} (readable by you only) got: {string.Join(", ", added.Select(static v => v.Name))}");
+        if (added.Count > 0)
+        {
+            terminal.WriteLine($"{path} (readable by you only) got: {string.Join(", ", added.Select(static v => v.Name))}");
+        }
+        else if (missed.Count == 0)
+        {
+            terminal.WriteLine($"{path} has everything already; nothing was changed.");
+        }
+
         if (added.Exists(static v => v.Name == "ROOTMAS_ADMIN_PASSWORD"))
         {
             terminal.Note("The first administrator is 'admin'; the password is ROOTMAS_ADMIN_PASSWORD in that file. Change it after the first login, then remove the line.");
         }
 
-        terminal.Note(known.Contains(MasterKeys.Variable) || added.Exists(static v => v.Name == MasterKeys.Variable)
+        terminal.Note(variables.ContainsKey(MasterKeys.Variable)
             ? "Keep a copy of ROOTMAS_MASTER_KEY and ROOTMAS_BACKUP_KEY apart from the backups: without them, what is sealed in a backup cannot be read."
             : "Keep a copy of ROOTMAS_BACKUP_KEY apart from the backups: it seals the keys of this data directory in them, without which what is sealed in a backup cannot be read.");
+        if (missed.Count > 0)
+        {
+            terminal.Error($"{path} says otherwise, and what it says is never changed. For what you asked, put these lines in place of those in it:\n  {string.Join("\n  ", missed)}");
+            return ExitCodes.Conflict;
+        }
+
         terminal.Note(kind == "host"
             ? "Next: rootmas serve (in the folder of that file), then open http://127.0.0.1:8000."
             : $"Next: deploy/docker/build.sh rootmas:{ProgramVersion.Text}, then docker compose --env-file {path} -f {Path.Combine(Path.GetDirectoryName(path)!, "compose.yaml")} up -d --wait");
+        return ExitCodes.Ok;
     }
 }

@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
+using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Cli;
 
@@ -11,6 +12,9 @@ internal sealed record InitialVariable(string Name, string Value, string Meaning
 internal static class InitialVariables
 {
     private const int SecretBytes = 32;
+    private const string Profiles = "COMPOSE_PROFILES";
+    private const string Size = "ROOTMAS_SIZE";
+    private const string Domain = "ROOTMAS_DOMAIN";
 
     /// <param name="kind"><c>host</c>, <c>core</c> or <c>cluster</c>.</param>
     /// <param name="hasKeys">The data directory on this machine has been in use with keys of its own.</param>
@@ -19,9 +23,9 @@ internal static class InitialVariables
         List<InitialVariable> variables = [];
         if (kind != "host")
         {
-            variables.Add(new("COMPOSE_PROFILES", kind, "Which services run: core or cluster, and monitoring, logging, logging-light as wanted, with commas."));
-            variables.Add(new("ROOTMAS_SIZE", kind, "core or cluster, as in COMPOSE_PROFILES: which instances monitoring asks."));
-            variables.Add(new("ROOTMAS_DOMAIN", domain, "The name under which people reach the server; its certificate is made for it."));
+            variables.Add(new(Profiles, kind, "Which services run: core or cluster, and monitoring, logging, logging-light as wanted, with commas."));
+            variables.Add(new(Size, kind, "core or cluster, as in COMPOSE_PROFILES: which instances monitoring asks."));
+            variables.Add(new(Domain, domain, "The name under which people reach the server; its certificate is made for it."));
             variables.Add(new("POSTGRES_PASSWORD", Secret(), "Of the database's user rootmas."));
             variables.Add(new("REDIS_PASSWORD", Secret(), "Used by profile cluster."));
             variables.Add(new("RABBITMQ_PASSWORD", Secret(), "Used by profile cluster; of the broker's user rootmas."));
@@ -41,6 +45,37 @@ internal static class InitialVariables
         variables.Add(new("ROOTMAS_ADMIN_USERNAME", "admin", "The first administrator, made while there is no user."));
         variables.Add(new("ROOTMAS_ADMIN_PASSWORD", Secret(), "Looked at only while there is no user. Change it after the first login, then remove it."));
         return variables;
+    }
+
+    /// <summary>What a file says, of each name the last.</summary>
+    public static Dictionary<string, string> Read(string text)
+    {
+        var variables = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (name, value) in DotEnv.Read(text.Split('\n'), []))
+        {
+            variables[name] = value;
+        }
+
+        return variables;
+    }
+
+    /// <summary>The lines that a file would need to be of this kind and for this name, and that say otherwise in it.</summary>
+    /// <param name="kind"><c>core</c> or <c>cluster</c>; null: whatever it is.</param>
+    /// <param name="domain">Null: whatever it is.</param>
+    public static IReadOnlyList<string> Missed(string text, string? kind, string? domain)
+    {
+        var variables = Read(text);
+        List<string> lines = [];
+        if (kind is not null)
+        {
+            var profiles = (variables.GetValueOrDefault(Profiles) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+            string[] wanted = [kind, .. profiles.Where(static p => p is not ("core" or "cluster"))];
+            lines.AddRange(wanted.ToHashSet(StringComparer.Ordinal).SetEquals(profiles) ? [] : [$"{Profiles}={string.Join(',', wanted)}"]);
+            lines.AddRange(variables.GetValueOrDefault(Size) == kind ? [] : [$"{Size}={kind}"]);
+        }
+
+        lines.AddRange(domain is null || string.Equals(variables.GetValueOrDefault(Domain), domain, StringComparison.OrdinalIgnoreCase) ? [] : [$"{Domain}={domain}"]);
+        return lines;
     }
 
     private static string Secret() => Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(SecretBytes));

@@ -22,7 +22,7 @@ internal static class KeysCommand
     private static Command List()
     {
         var command = new Command("list", "List signing keys by their ids.") { CliOptions.JsonOption };
-        command.SetAction((parsed, cancellationToken) => ShowAsync(parsed, static (api, stop) => api.GetAsync(Path, stop), cancellationToken));
+        command.SetAction((parsed, cancellationToken) => ShowAsync(parsed, static (api, stop) => api.ListAsync(Path, stop), cancellationToken));
         return command;
     }
 
@@ -32,7 +32,7 @@ internal static class KeysCommand
         command.SetAction((parsed, cancellationToken) =>
         {
             var path = parsed.GetValue(VoidOld) ? Path + "/rotate?void_old=true" : Path + "/rotate";
-            return ShowAsync(parsed, (api, stop) => api.PostAsync(path, new { }, stop), cancellationToken);
+            return ShowAsync(parsed, (api, stop) => api.PostAsync(path, new { }, stop, JsonText.List), cancellationToken);
         });
         return command;
     }

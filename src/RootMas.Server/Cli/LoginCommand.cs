@@ -38,7 +38,7 @@ internal static class LoginCommand
     {
         try
         {
-            await api.LookAsync("/api/v1/auth/me", cancellationToken);
+            await api.LookAsync("/api/v1/auth/me", cancellationToken, "user", "permissions");
         }
         catch (CliException e)
         {

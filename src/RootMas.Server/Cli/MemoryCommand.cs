@@ -29,7 +29,7 @@ internal static class MemoryCommand
             var items = new List<JsonElement>();
             for (string? cursor = ""; cursor is not null;)
             {
-                var page = await connection.Api.GetAsync(path + cursor, cancellationToken);
+                var page = await connection.Api.ListAsync(path + cursor, cancellationToken);
                 items.AddRange(page.Items());
                 cursor = page.Text("next_cursor") is { } next ? "&cursor=" + Uri.EscapeDataString(next) : null;
             }
@@ -66,7 +66,7 @@ internal static class MemoryCommand
                 body["attribute"] = named;
             }
 
-            var made = await connection.Api.PostAsync(parsed.GetValue(Team) ? Route + "/team" : Route, body, cancellationToken);
+            var made = await connection.Api.PostAsync(parsed.GetValue(Team) ? Route + "/team" : Route, body, cancellationToken, "id");
             Tell(parsed, made, made.Text("id")!);
             return ExitCodes.Ok;
         });
@@ -80,7 +80,7 @@ internal static class MemoryCommand
         {
             var id = Named(parsed);
             await using var connection = await ServerConnection.OpenAsync(CliOptions.From(parsed), cancellationToken);
-            var why = await connection.Api.GetAsync($"{Route}/{id}/why", cancellationToken);
+            var why = await connection.Api.GetAsync($"{Route}/{id}/why", cancellationToken, "fact");
             var history = why.Items("history").Select(static v => $"  {v.Text("created_at")![..10]}  {v.Text("status"),-10}  {v.Text("text")}");
             Tell(parsed, why, $"{why.GetProperty("fact").Text("text")}\n{why.Text("because")}\n{string.Join('\n', history)}");
             return ExitCodes.Ok;
@@ -109,7 +109,7 @@ internal static class MemoryCommand
         {
             var id = Named(parsed);
             await using var connection = await ServerConnection.OpenAsync(CliOptions.From(parsed), cancellationToken);
-            await connection.Api.PostAsync($"{Route}/{id}/decision", new Dictionary<string, string>(StringComparer.Ordinal) { ["decision"] = decision }, cancellationToken);
+            await connection.Api.PostAsync($"{Route}/{id}/decision", new Dictionary<string, string>(StringComparer.Ordinal) { ["decision"] = decision }, cancellationToken, "id");
             return ExitCodes.Ok;
         });
         return command;
@@ -132,7 +132,7 @@ internal static class MemoryCommand
             await using var connection = await ServerConnection.OpenAsync(CliOptions.From(parsed), cancellationToken);
             if (named is null)
             {
-                var gone = await connection.Api.DeleteAsync(Route, cancellationToken);
+                var gone = await connection.Api.DeleteAsync(Route, cancellationToken, "facts");
                 await CliConsole.Of(parsed).Error.WriteLineAsync($"{gone.Text("facts")} facts were forgotten.");
             }
             else if (parsed.GetValue(Team))
@@ -155,7 +155,7 @@ internal static class MemoryCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             await using var connection = await ServerConnection.OpenAsync(CliOptions.From(parsed), cancellationToken);
-            Terminal.Of(parsed).WriteJson(await connection.Api.GetAsync(Route + "/export", cancellationToken));
+            Terminal.Of(parsed).WriteJson(await connection.Api.GetAsync(Route + "/export", cancellationToken, "facts"));
             return ExitCodes.Ok;
         });
         return command;
@@ -171,10 +171,10 @@ internal static class MemoryCommand
             await using var connection = await ServerConnection.OpenAsync(CliOptions.From(parsed), cancellationToken);
             var name = parsed.GetValue(about)!;
             object Question(string kind) => parsed.GetValue(to) is { } end ? new { kind, entity = name, to = end } : kind == "search" ? new { kind, text = name } : new { kind, entity = name };
-            var answer = await connection.Api.PostAsync("/api/v1/graph/query", Question(parsed.GetValue(to) is null ? "neighbours" : "path"), cancellationToken);
+            var answer = await connection.Api.PostAsync("/api/v1/graph/query", Question(parsed.GetValue(to) is null ? "neighbours" : "path"), cancellationToken, "nodes");
             if (!answer.Items("nodes").Any() && parsed.GetValue(to) is null)
             {
-                answer = await connection.Api.PostAsync("/api/v1/graph/query", Question("search"), cancellationToken);
+                answer = await connection.Api.PostAsync("/api/v1/graph/query", Question("search"), cancellationToken, "nodes");
             }
 
             Terminal.Of(parsed).WriteJson(answer);

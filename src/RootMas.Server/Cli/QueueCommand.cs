@@ -15,7 +15,7 @@ internal static class QueueCommand
         var command = new Command("status", "How many runs wait, since when, and who works on them.") { CliOptions.JsonOption };
         command.SetAction((parsed, cancellationToken) => WithAsync(parsed, async (connection, terminal) =>
         {
-            var queue = await connection.Api.GetAsync("/api/v1/queue", cancellationToken);
+            var queue = await connection.Api.GetAsync("/api/v1/queue", cancellationToken, "waiting");
             if (parsed.GetValue(CliOptions.JsonOption))
             {
                 terminal.WriteJson(queue);
@@ -36,7 +36,7 @@ internal static class QueueCommand
         var command = new Command("dead", "List dead letters, newest first.") { limit, CliOptions.JsonOption };
         command.SetAction((parsed, cancellationToken) => WithAsync(parsed, async (connection, terminal) =>
         {
-            var answer = await connection.Api.GetAsync($"/api/v1/queue/dead?limit={parsed.GetValue(limit)}", cancellationToken);
+            var answer = await connection.Api.ListAsync($"/api/v1/queue/dead?limit={parsed.GetValue(limit)}", cancellationToken);
             if (parsed.GetValue(CliOptions.JsonOption))
             {
                 terminal.WriteJson(answer);
@@ -55,7 +55,7 @@ internal static class QueueCommand
         var command = new Command("redrive", "Try a dead letter again.") { Id, CliOptions.JsonOption };
         command.SetAction((parsed, cancellationToken) => WithAsync(parsed, async (connection, terminal) =>
         {
-            var answer = await connection.Api.PostAsync($"/api/v1/queue/dead/{Named(parsed)}/redrive", new { }, cancellationToken);
+            var answer = await connection.Api.PostAsync($"/api/v1/queue/dead/{Named(parsed)}/redrive", new { }, cancellationToken, "run_id");
             if (parsed.GetValue(CliOptions.JsonOption))
             {
                 terminal.WriteJson(answer);

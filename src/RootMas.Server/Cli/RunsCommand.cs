@@ -20,7 +20,7 @@ internal static class RunsCommand
         {
             var isAll = parsed.GetValue(all);
             var filter = (parsed.GetValue(status) is { } s ? "&status=" + Uri.EscapeDataString(s) : "") + (isAll ? "&user=*" : "");
-            var answer = await connection.Api.GetAsync($"/api/v1/runs?limit={parsed.GetValue(limit)}{filter}", cancellationToken);
+            var answer = await connection.Api.ListAsync($"/api/v1/runs?limit={parsed.GetValue(limit)}{filter}", cancellationToken);
             if (parsed.GetValue(CliOptions.JsonOption))
             {
                 terminal.WriteJson(answer);
@@ -41,7 +41,7 @@ internal static class RunsCommand
         var command = new Command("show", "Show one run with its children.") { Id, CliOptions.JsonOption };
         command.SetAction((parsed, cancellationToken) => WithAsync(parsed, async (connection, terminal) =>
         {
-            var run = await connection.Api.GetAsync($"/api/v1/runs/{Named(parsed)}?tree=1", cancellationToken);
+            var run = await connection.Api.GetAsync($"/api/v1/runs/{Named(parsed)}?tree=1", cancellationToken, "id");
             if (parsed.GetValue(CliOptions.JsonOption))
             {
                 terminal.WriteJson(run);
@@ -76,7 +76,7 @@ internal static class RunsCommand
             var terminal = Terminal.Of(parsed);
             await using var connection = await ServerConnection.OpenAsync(options, cancellationToken);
             var id = parsed.GetValue(Id)!;
-            await connection.Api.GetAsync("/api/v1/runs/" + Named(parsed), cancellationToken);
+            await connection.Api.GetAsync("/api/v1/runs/" + Named(parsed), cancellationToken, "id");
             return await ChatCommand.FollowAsync(connection, terminal, id, parsed.GetValue(CliOptions.JsonOption), cancels: false, cancellationToken);
         });
         return command;
@@ -133,7 +133,7 @@ internal static class RunsCommand
         command.SetAction((parsed, cancellationToken) => WithAsync(parsed, async (connection, terminal) =>
         {
             var (path, body) = request(parsed, Named(parsed));
-            var answer = await connection.Api.PostAsync(path, body, cancellationToken);
+            var answer = await connection.Api.PostAsync(path, body, cancellationToken, "id");
             terminal.Note(done(answer) + (answer.Text("id") is { } run && run != parsed.GetValue(Id) ? $" See it with: rootmas runs attach {run}" : ""));
         }, cancellationToken));
         return command;

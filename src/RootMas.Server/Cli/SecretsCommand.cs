@@ -24,7 +24,7 @@ internal static class SecretsCommand
             }
 
             await using var connection = await ServerConnection.OpenAsync(options, cancellationToken);
-            await connection.Api.PutAsync(path, new { value }, cancellationToken);
+            await connection.Api.PutAsync(path, new { value }, cancellationToken, "name");
             terminal.Note("Stored.");
             return ExitCodes.Ok;
         });
@@ -38,7 +38,7 @@ internal static class SecretsCommand
         {
             var options = CliOptions.From(parsed);
             await using var connection = await ServerConnection.OpenAsync(options, cancellationToken);
-            var answer = await connection.Api.GetAsync("/api/v1/secrets?limit=200", cancellationToken);
+            var answer = await connection.Api.ListAsync("/api/v1/secrets?limit=200", cancellationToken);
             if (parsed.GetValue(CliOptions.JsonOption))
             {
                 Terminal.Of(parsed).WriteJson(answer);

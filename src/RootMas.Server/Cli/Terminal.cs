@@ -10,6 +10,7 @@ internal sealed class Terminal
 {
     private const int WidestTable = 4000;
     private readonly bool _noteColour;
+    private readonly Keyboard _keyboard;
 
     public Terminal(CliConsole console, Variables variables)
     {
@@ -17,6 +18,7 @@ internal sealed class Terminal
         IsTerminal = !console.IsOutputRedirected;
         _noteColour = variables.Get("NO_COLOR") is null && !console.IsErrorRedirected;
         CanAsk = !console.IsInputRedirected && !console.IsErrorRedirected;
+        _keyboard = new(console);
     }
 
     public CliConsole Console { get; }
@@ -45,11 +47,13 @@ internal sealed class Terminal
 
     public void Error(string text) => Say(text, "\u001b[31m");
 
-    /// <summary>Ends every question that is open, and those that follow.</summary>
+    /// <summary>Takes away the question of a run that stands there, and those that follow.</summary>
     public CancellationToken Questions { get; set; }
 
+    /// <summary>As <see cref="AskAsync"/>, of a question that may be taken away: what was typed until then is no part of the next answer.</summary>
+    public async Task<string?> AskForRunAsync(string question, CancellationToken cancellationToken) => CanAsk ? await _keyboard.AskAsync(Clean(question) + " ", cancellationToken) : null;
+
     /// <summary>Asks a person; null: nobody is there, or the input ended.</summary>
-    /// <exception cref="OperationCanceledException">Also by <see cref="Questions"/>.</exception>
     public async Task<string?> AskAsync(string question, CancellationToken cancellationToken)
     {
         if (!CanAsk)
@@ -57,10 +61,9 @@ internal sealed class Terminal
             return null;
         }
 
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Questions);
         await Console.Error.WriteAsync(Clean(question) + " ");
         // The process's own reader blocks its thread until a line comes, and looks at no token meanwhile.
-        return await Task.Run(() => Console.Input.ReadLineAsync(end.Token).AsTask(), end.Token).WaitAsync(end.Token);
+        return await Task.Run(() => Console.Input.ReadLineAsync(cancellationToken).AsTask(), cancellationToken).WaitAsync(cancellationToken);
     }
 
     /// <summary>A secret from a person, without showing it, or the next line of the input. Null: neither gives one.</summary>

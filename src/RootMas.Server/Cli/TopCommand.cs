@@ -130,7 +130,7 @@ internal sealed class TopView(ApiClient api)
     /// <summary>Log lines need a right that not everybody has; without it there are none.</summary>
     public async Task<TopPicture> TakeAsync(CancellationToken cancellationToken)
     {
-        var dashboard = await api.GetAsync("/api/v1/metrics/dashboard", cancellationToken);
+        var dashboard = await api.GetAsync("/api/v1/metrics/dashboard", cancellationToken, "uptime");
         var (_, health) = await api.ProbeAsync("/health", cancellationToken);
         var (runs, isCut) = await RunsAsync(cancellationToken);
         var (status, logs) = await api.ProbeAsync($"/api/v1/logs?level=warning&limit={MostLines}", cancellationToken);
@@ -179,7 +179,7 @@ internal sealed class TopView(ApiClient api)
             _isRefused = status == HttpStatusCode.Forbidden;
         }
 
-        return await api.GetAsync(path, cancellationToken);
+        return await api.ListAsync(path, cancellationToken);
     }
 }
 

@@ -31,7 +31,7 @@ internal static class UsersCommand
             var terminal = Terminal.Of(parsed);
             var password = await NewPasswordAsync(terminal, cancellationToken);
             await using var connection = await ServerConnection.OpenAsync(options, cancellationToken);
-            var made = await connection.Api.PostAsync(Path, new { username = parsed.GetValue(Username), password, role = parsed.GetValue(RoleOption) }, cancellationToken);
+            var made = await connection.Api.PostAsync(Path, new { username = parsed.GetValue(Username), password, role = parsed.GetValue(RoleOption) }, cancellationToken, "id");
             Terminal.Of(parsed).WriteLine(made.Text("id")!);
             return ExitCodes.Ok;
         });
@@ -48,7 +48,7 @@ internal static class UsersCommand
             var users = new List<JsonElement>();
             for (var cursor = ""; cursor is not null;)
             {
-                var page = await connection.Api.GetAsync($"{Path}?limit=200{(cursor.Length == 0 ? "" : "&cursor=" + Uri.EscapeDataString(cursor))}", cancellationToken);
+                var page = await connection.Api.ListAsync($"{Path}?limit=200{(cursor.Length == 0 ? "" : "&cursor=" + Uri.EscapeDataString(cursor))}", cancellationToken);
                 users.AddRange(page.Items());
                 cursor = page.Text("next_cursor");
             }
@@ -97,7 +97,7 @@ internal static class UsersCommand
             Segment.Of(parsed.GetValue(Username), "user"); // before anything is asked
             var password = await NewPasswordAsync(Terminal.Of(parsed), cancellationToken);
             await using var connection = await ServerConnection.OpenAsync(options, cancellationToken);
-            await connection.Api.PostAsync($"{await PathOfAsync(connection, parsed.GetValue(Username)!, cancellationToken)}/password", new { password }, cancellationToken);
+            await connection.Api.PostAsync($"{await PathOfAsync(connection, parsed.GetValue(Username)!, cancellationToken)}/password", new { password }, cancellationToken, ApiClient.Nothing);
             return ExitCodes.Ok;
         });
         return command;
@@ -112,7 +112,7 @@ internal static class UsersCommand
 
     private static async Task<string> PathOfAsync(ServerConnection connection, string username, CancellationToken cancellationToken)
     {
-        var found = (await connection.Api.GetAsync($"{Path}?username={Segment.Of(username, "user")}", cancellationToken)).Items().ToList();
+        var found = (await connection.Api.ListAsync($"{Path}?username={Segment.Of(username, "user")}", cancellationToken)).Items().ToList();
         return found is [var user]
             ? $"{Path}/{user.Text("id")}"
             : throw new CliException(ExitCodes.NotFound, $"There is no user '{username}'. See: rootmas users list");

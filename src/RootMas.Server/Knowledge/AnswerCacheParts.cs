@@ -1,4 +1,5 @@
 using Microsoft.Extensions.AI;
+using RootMas.Runtime.Agents;
 using RootMas.Server.Identity.Users;
 using RootMas.Server.Knowledge.AnswerCache;
 using RootMas.Server.Knowledge.Documents;
@@ -53,10 +54,13 @@ internal static class AnswerCacheParts
             p.GetRequiredService<AnswerLevels>(), p.GetRequiredService<AnswerLookup>(), p.GetRequiredService<AnswerLearner>(), p.GetRequiredService<AnswerCacheMetrics>(),
             p.GetService<IKnowledgeVersion>(), options, p.GetRequiredService<TimeProvider>())
         {
+            Asked = AskedBy(p.GetRequiredService<ModelRouter>()),
             IsCatalogNewest = p.GetRequiredService<IDatabase>().Kind == DatabaseKind.Postgres ? p.GetRequiredService<INewestCatalog>().IsNewestAsync : null, // SQLite has one process, which knows what it changed
         });
         services.AddSingleton(static p => new AnswerCacheStage(inner => new AnswerCacheClient(inner, p.GetRequiredService<CacheStage>())));
     }
+
+    private static Func<ModelCall, AskedModels> AskedBy(ModelRouter router) => call => router.Current.Asked(call);
 
     internal static void MapAnswerCache(this IEndpointRouteBuilder routes)
     {

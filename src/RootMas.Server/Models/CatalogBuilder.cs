@@ -2,7 +2,11 @@ namespace RootMas.Server.Models;
 
 /// <summary>A server that was found rather than declared, and the models it says it has.</summary>
 /// <param name="Ids">Empty: it did not answer yet.</param>
-internal sealed record DiscoveredServer(ModelProvider Provider, IReadOnlyList<string> Ids, bool Free);
+internal sealed record DiscoveredServer(ModelProvider Provider, IReadOnlyList<string> Ids, bool Free)
+{
+    /// <summary>What it said of its models' contexts; null: it is no Ollama, and was not asked.</summary>
+    public OllamaSaid? Contexts { get; init; }
+}
 
 /// <summary>
 /// Makes the catalog out of models.yaml, settings and what was found. Order of precedence: a tier that models.yaml fills with a provider whose key is there; then
@@ -14,6 +18,12 @@ internal static class CatalogBuilder
 
     /// <summary>Asked for at a server that has not told its models yet. It is a name that such servers commonly accept for "whatever is loaded".</summary>
     private const string Unnamed = "default";
+
+    /// <summary>What an Ollama gives its models where nobody told it otherwise, on a machine without a large graphics card.</summary>
+    private const int OllamaContext = 4_096;
+
+    /// <summary>Room for the instructions and tools of an agent of ours, and for a conversation.</summary>
+    private const int AdvisedContext = 16_384;
 
     private static readonly string[] NearestFirst = ["standard", "cheap", "premium"];
 
@@ -64,19 +74,50 @@ internal static class CatalogBuilder
 
     private static ModelSpec? UseServer(DiscoveredServer server, ModelsOptions options, Dictionary<string, ModelSpec> models, Dictionary<string, IReadOnlyList<ModelSpec>> tiers, List<string> notes)
     {
-        var chat = server.Ids.FirstOrDefault(i => !IsEmbedding(i));
-        if (chat is null && Chosen(options).Contains(Unnamed, StringComparer.Ordinal))
+        if (!HasChat(server.Ids) && Chosen(options).Contains(Unnamed, StringComparer.Ordinal))
         {
             notes.Add($"The provider {server.Provider.Name} has not told its models yet; '{Unnamed}' is asked for until it does.");
         }
 
-        foreach (var (tier, name) in ModelCatalog.TierNames.Zip(Chosen(options)))
+        foreach (var (tier, name) in ModelCatalog.TierNames.Zip(AskedOf(server.Ids, options)))
         {
-            tiers[tier] = [Add(server, name == Unnamed ? chat ?? Unnamed : name, options, models)];
+            tiers[tier] = [Add(server, name, options, models)];
         }
+
+        notes.AddRange(ContextNotes(server, options));
 
         var embedding = options.Embedding.Length > 0 ? options.Embedding : server.Ids.FirstOrDefault(SaysEmbedding) ?? server.Ids.FirstOrDefault(IsEmbedding);
         return embedding is null ? null : Add(server, embedding, options, models);
+    }
+
+    /// <summary>For each tier the model that a server is asked for.</summary>
+    public static IReadOnlyList<string> AskedOf(IReadOnlyList<string> ids, ModelsOptions options)
+    {
+        var chat = ids.FirstOrDefault(static i => !IsEmbedding(i)) ?? Unnamed;
+        return [.. Chosen(options).Select(n => n == Unnamed ? chat : n)];
+    }
+
+    /// <summary>What is too long for an Ollama it cuts off at the beginning, where the instructions stand, and says nothing.</summary>
+    private static IEnumerable<string> ContextNotes(DiscoveredServer server, ModelsOptions options)
+    {
+        if (options.Context is not null || server.Ids.Count == 0)
+        {
+            yield break;
+        }
+
+        if (server.Contexts is not { } said)
+        {
+            yield return $"How many tokens the models of {server.Provider.Name} read at once is not known: {ModelSpec.UsualContext} are counted on. If they read fewer, or more, say it in Models:Context.";
+            yield break;
+        }
+
+        foreach (var name in AskedOf(server.Ids, options).Distinct(StringComparer.Ordinal))
+        {
+            var known = said.Of(name) is { } tokens ? $"Ollama lets {name} read {tokens} tokens at once." : $"Ollama does not say yet how many tokens {name} reads at once: {OllamaContext} are counted on.";
+            yield return said.Of(name) >= AdvisedContext
+                ? known
+                : $"{known} Agents with many tools need {AdvisedContext} or more: start Ollama with OLLAMA_CONTEXT_LENGTH={AdvisedContext}, which counts here a moment after the model was loaded, or say num_ctx in its Modelfile. Models:Context goes before what Ollama says.";
+        }
     }
 
     private static ModelSpec Add(DiscoveredServer server, string id, ModelsOptions options, Dictionary<string, ModelSpec> models)
@@ -92,6 +133,7 @@ internal static class CatalogBuilder
             Name = id,
             Id = id,
             Provider = server.Provider,
+            ContextTokens = options.Context ?? (server.Contexts is { } said ? said.Of(id) ?? OllamaContext : ModelSpec.UsualContext),
             Price = price,
             Capabilities = IsEmbedding(id) ? ModelCapabilities.Embeddings : ModelCapabilities.Tools | ModelCapabilities.JsonSchema,
         };

@@ -32,6 +32,9 @@ internal sealed record CatalogInputs(string Path, ModelsOptions Options, Func<st
         KeySource = "nothing: Ollama needs no key",
     };
 
+    /// <summary>As <see cref="Ollama"/>, for what it answers beside its imitation of OpenAI.</summary>
+    public ModelProvider OllamaItself => Ollama with { BaseUrl = Ollama.BaseUrl is null ? null : new Uri(Options.OllamaUrl.TrimEnd('/')) };
+
     /// <summary>Addresses that are none. A base URL that is none would leave the key, and with it every message, to another server than the one that was meant.</summary>
     public IEnumerable<string> Refusals
     {

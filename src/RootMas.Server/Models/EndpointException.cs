@@ -32,6 +32,9 @@ internal sealed class EndpointException(FailureKind kind, string detail, TimeSpa
     /// <summary>The provider may answer the same request a little later.</summary>
     public bool IsTransient => Kind is FailureKind.Unreachable or FailureKind.Timeout or FailureKind.RateLimited or FailureKind.ServerError or FailureKind.CircuitOpen or FailureKind.BudgetHeld;
 
+    /// <summary>What is refused is how long the answer may be.</summary>
+    public bool IsOfOutputLimit { get; init; }
+
     /// <summary>Part of an answer had come: whatever ended it, the provider worked, and wants to be paid.</summary>
     public bool HadBegun { get; set; }
 

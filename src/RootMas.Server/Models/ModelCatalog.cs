@@ -34,6 +34,9 @@ public sealed record ModelProvider
     /// <summary>Where the key is to be put, for messages: <c>OPENAI_API_KEY</c>.</summary>
     public string? KeySource { get; init; }
 
+    /// <summary>The same, also where nothing is named yet.</summary>
+    internal string KeyPlace => KeySource ?? $"providers.{Name}.api_key_env in models.yaml";
+
     /// <summary>Ask for usage in streams. A few servers refuse the member.</summary>
     public bool StreamUsage { get; init; } = true;
 
@@ -122,6 +125,9 @@ public enum ModelCapabilities
 /// <summary>One model at one provider.</summary>
 public sealed record ModelSpec
 {
+    /// <summary>Where nobody said how many tokens fit.</summary>
+    internal const int UsualContext = 128_000;
+
     /// <summary>The name that tiers and callers use.</summary>
     public required string Name { get; init; }
 
@@ -131,13 +137,19 @@ public sealed record ModelSpec
     public required ModelProvider Provider { get; init; }
 
     /// <summary>Tokens that fit, input and output together.</summary>
-    public int ContextTokens { get; init; } = 128_000;
+    public int ContextTokens { get; init; } = UsualContext;
+
+    /// <summary>The longest answer that it writes, in tokens; null: nobody said.</summary>
+    public int? MaxOutput { get; init; }
 
     public ModelPrice Price { get; init; }
 
     public ModelCapabilities Capabilities { get; init; } = ModelCapabilities.Tools | ModelCapabilities.JsonSchema;
 
     public bool Can(ModelCapabilities capability) => (Capabilities & capability) == capability;
+
+    /// <summary>Tokens that its answer may have at most behind a prompt of so many.</summary>
+    internal long RoomAfter(long input) => Math.Min(ContextTokens - input, MaxOutput ?? int.MaxValue);
 }
 
 /// <summary>All models and tiers at one moment. Immutable: a call works with the snapshot it started with.</summary>

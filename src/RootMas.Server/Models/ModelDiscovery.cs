@@ -11,8 +11,6 @@ internal sealed record ProviderProbe(IReadOnlyList<string> Ids, string? ErrorCla
 /// <summary>Asks providers which models they have (<c>GET /models</c>). Costs no tokens.</summary>
 internal sealed class ModelDiscovery(ProviderTransport transport, OutboundPolicies outbound, TimeProvider clock)
 {
-    private const int MaxBody = 8 * 1024 * 1024;
-
     /// <param name="isGuess">Nobody said that there is such a server: that nobody listens is the answer, and not asked again. A start does not wait for it.</param>
     public async Task<ProviderProbe> ProbeAsync(ModelProvider provider, TimeSpan atMost, CancellationToken cancellationToken, bool isGuess = false)
     {
@@ -44,9 +42,10 @@ internal sealed class ModelDiscovery(ProviderTransport transport, OutboundPolici
 
     private async ValueTask<IReadOnlyList<string>> AskAsync(ModelProvider provider, CancellationToken cancellationToken)
     {
-        using var response = await transport.SendAsync(provider, HttpMethod.Get, "/models", body: null, cancellationToken);
-        await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
-        return await ReadIdsAsync(body, cancellationToken);
+        var answer = await transport.ReadAsync(provider, HttpMethod.Get, "/models", body: null, cancellationToken);
+        return answer.ValueKind == JsonValueKind.Object && answer.TryGetProperty("data", out var data) && data.ValueKind == JsonValueKind.Array
+            ? [.. data.EnumerateArray().Select(IdOf).OfType<string>()]
+            : [];
     }
 
     /// <summary>What an answer says is no failure: servers without a list say 404, and a refused key stays refused.</summary>
@@ -62,21 +61,6 @@ internal sealed class ModelDiscovery(ProviderTransport transport, OutboundPolici
         error is EndpointException { Kind: FailureKind.Unreachable } ? OutboundVerdict.Answered : Judge(ids, error);
 
     private double Elapsed(long started) => clock.GetElapsedTime(started).TotalMilliseconds;
-
-    private static async Task<IReadOnlyList<string>> ReadIdsAsync(Stream body, CancellationToken cancellationToken)
-    {
-        var buffer = new MemoryStream();
-        var piece = new byte[16 * 1024];
-        for (var read = await body.ReadAsync(piece, cancellationToken); read > 0 && buffer.Length < MaxBody; read = await body.ReadAsync(piece, cancellationToken))
-        {
-            buffer.Write(piece, 0, read);
-        }
-
-        using var document = JsonDocument.Parse(buffer.GetBuffer().AsMemory(0, (int)buffer.Length));
-        return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("data", out var data) && data.ValueKind == JsonValueKind.Array
-            ? [.. data.EnumerateArray().Select(IdOf).OfType<string>()]
-            : [];
-    }
 
     private static string? IdOf(JsonElement model) =>
         model.ValueKind == JsonValueKind.Object && model.TryGetProperty("id", out var id) && id.ValueKind == JsonValueKind.String && id.GetString() is { Length: > 0 and <= 200 } text ? text : null;

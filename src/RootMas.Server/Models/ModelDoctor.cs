@@ -91,7 +91,7 @@ public sealed class ModelDoctor
 
     /// <summary>For everybody who may see models: it names no address.</summary>
     private static string? Advice(ModelProvider provider, bool reachable, bool refused) =>
-        refused ? $"The key is refused. Check {provider.KeySource ?? $"providers: {provider.Name}: api_key_env in models.yaml"}."
+        refused ? $"The key is refused. Check {provider.KeyPlace}."
         : reachable ? null
         : $"Nothing answers at the address of the provider {provider.Name}. Is it started, and is the address right?";
 }

@@ -167,13 +167,14 @@ internal sealed class ModelsFileReader(Func<string, string?> variables, ICollect
         }
 
         var id = yaml.Text("id") ?? name;
-        var context = (int)(yaml.Number("context", 512, 100_000_000) ?? 128_000);
+        var context = (int)(yaml.Number("context", ModelsOptions.LeastContext, ModelsOptions.MostContext) ?? ModelSpec.UsualContext);
+        var longest = (int?)yaml.Number("max_output", 16, context);
         var price = ReadPrice(yaml, provider?.Provider.Kind);
         var capabilities = ReadCapabilities(yaml);
         yaml.RefuseOthers();
         return provider is null
             ? null
-            : new ModelSpec { Name = name, Id = id, Provider = provider.Provider, ContextTokens = context, Price = price, Capabilities = capabilities };
+            : new ModelSpec { Name = name, Id = id, Provider = provider.Provider, ContextTokens = context, MaxOutput = longest, Price = price, Capabilities = capabilities };
     }
 
     private static ModelPrice ReadPrice(YamlMapping yaml, ProviderKind? kind)

@@ -5,6 +5,9 @@ namespace RootMas.Server.Models;
 /// <summary>Models beyond <c>models.yaml</c>: what is used when that file names no provider, and how the built-in parts behave.</summary>
 public sealed record ModelsOptions
 {
+    internal const int LeastContext = 512;
+    internal const int MostContext = 100_000_000;
+
     /// <summary>Look for an Ollama on this machine at start, and every 15 s while there is none, and use it if nothing else is configured.</summary>
     public bool ProbeOllama { get; init; } = true;
 
@@ -27,6 +30,10 @@ public sealed record ModelsOptions
 
     /// <summary>Id of the model for embeddings at <c>OPENAI_BASE_URL</c> or Ollama; empty: what the provider offers. Where models.yaml fills the tiers, that file names it.</summary>
     public string Embedding { get; init; } = "";
+
+    /// <summary>Tokens that the models at <c>OPENAI_BASE_URL</c> or Ollama read at once, the answer included; empty: what Ollama says (4,096 where it does not), and 128,000 at <c>OPENAI_BASE_URL</c>. More than the server really gives has beginnings of conversations cut off or refused. Models of models.yaml say it there (<c>context</c>).</summary>
+    [Range(LeastContext, MostContext)]
+    public int? Context { get; init; }
 
     /// <summary>The models at <c>OPENAI_BASE_URL</c> cost nothing. Implied for an address on this machine.</summary>
     public bool Free { get; init; }

@@ -41,6 +41,7 @@ public static class ModelsSlice
         services.AddSingleton<IDashboardSource>(static p => p.GetRequiredService<ModelMetrics>());
         services.AddSingleton(p => new ProviderTransport(p.GetRequiredService<TimeProvider>(), options.UseProxy));
         services.AddSingleton<ModelDiscovery>();
+        services.AddSingleton<OllamaContexts>();
         services.AddSingleton(p => new ModelRouter(
             CatalogBuilder.Build(file, options, []), Connector(p, options), p.GetRequiredService<LedgerStore>(), p.DatabaseTime(), p.GetRequiredService<OutboundPolicies>()));
         services.AddSingleton(static p => new TreeBudget(p.GetRequiredService<ModelRouter>(), p.GetRequiredService<BudgetOptions>()));

@@ -25,8 +25,10 @@ public sealed class ApprovalStore
     private static readonly SqlText One = SqlDialect.Held(
         $"SELECT {Columns}, r.status FROM approvals a JOIN runs r ON r.id = a.run_id WHERE a.id = @id AND (@owner IS NULL OR a.owner_id = @owner)", of: "r");
 
+    private const string Many = $"SELECT {Columns} FROM approvals a JOIN runs r ON r.id = a.run_id WHERE 1 = 1";
+
     /// <summary>What is pending in a run that ended needs nobody any more.</summary>
-    private const string Many = $"SELECT {Columns} FROM approvals a JOIN runs r ON r.id = a.run_id WHERE (a.status <> 'pending' OR r.ended_at IS NULL)";
+    private const string Needed = " AND (a.status <> 'pending' OR r.ended_at IS NULL)";
 
     private const string Decided = "decided";
 
@@ -42,15 +44,16 @@ public sealed class ApprovalStore
     /// <summary>Newest first.</summary>
     /// <param name="ownerId">Null: of all owners (administrators).</param>
     /// <param name="status">pending, approved, denied, expired, decided (whatever is not pending); null: all.</param>
-    public Task<IReadOnlyList<ApprovalRecord>> ListAsync(string? ownerId, string? status, string? runId, string? beforeId, int limit, CancellationToken cancellationToken) =>
+    /// <param name="id">Only this one, also where its run has ended; null: all.</param>
+    public Task<IReadOnlyList<ApprovalRecord>> ListAsync(string? ownerId, string? status, string? runId, string? beforeId, int limit, CancellationToken cancellationToken, string? id = null) =>
         _database.ReadAsync<IReadOnlyList<ApprovalRecord>>(
             async session =>
             {
                 (string Name, string? Value, string Condition)[] filters =
-                    [("owner", ownerId, "a.owner_id = @owner"), ("status", status == Decided ? null : status, "a.status = @status"), ("run", runId, "a.run_id = @run"), ("before", beforeId, "a.id < @before")];
+                    [("owner", ownerId, "a.owner_id = @owner"), ("status", status == Decided ? null : status, "a.status = @status"), ("run", runId, "a.run_id = @run"), ("id", id, "a.id = @id"), ("before", beforeId, "a.id < @before")];
                 var asked = filters.Where(static f => f.Value is not null).ToList();
                 var decided = status == Decided ? " AND a.status <> 'pending'" : "";
-                var command = session.Prepared($"{Many}{decided}{string.Concat(asked.Select(static f => $" AND {f.Condition}"))} ORDER BY a.id DESC LIMIT @limit").Set("limit", (long)limit);
+                var command = session.Prepared($"{Many}{(id is null ? Needed : "")}{decided}{string.Concat(asked.Select(static f => $" AND {f.Condition}"))} ORDER BY a.id DESC LIMIT @limit").Set("limit", (long)limit);
                 asked.ForEach(f => command.Set(f.Name, f.Value));
                 return await command.ListAsync(Read);
             },

@@ -29,6 +29,7 @@ internal static class ApprovalsApi
 
     private static async Task<Results<Ok<ApprovalList>, Problem>> List(
         [Description("pending (default), approved, denied, expired, decided (these three), or all.")] string? status, [Description("Only approvals of the run with this id.")] string? run,
+        [Description("Only the approval with this id, also where its run has ended.")] string? id,
         [Description("badge: that something waits and in which tool, with arguments null, and hash and reason empty.")] string? view, int? limit, string? cursor, ApprovalStore approvals, ContentReads reads, HttpContext context)
     {
         if (Paging.Read(limit, cursor, 1, out var page) is { } problem)
@@ -43,7 +44,7 @@ internal static class ApprovalsApi
 
         var caller = context.Caller();
         var found = await approvals.ListAsync(
-            caller.IsAdmin ? null : caller.UserId, status == "all" ? null : status ?? "pending", run, page.After?[0], page.Limit + 1, context.RequestAborted);
+            caller.IsAdmin ? null : caller.UserId, status == "all" ? null : status ?? "pending", run, page.After?[0], page.Limit + 1, context.RequestAborted, id);
         var shown = found.Take(page.Limit).ToList();
 
         // Who decides must see the exact call, so an administrator sees others' without a grant; that it was seen is written down.

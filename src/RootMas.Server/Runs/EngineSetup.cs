@@ -19,6 +19,7 @@ internal static partial class EngineSetup
             MaxParallelTools = runs.MaxParallelTools,
             Rights = services.GetRequiredService<IRunRights>(),
             Memory = services.GetService<IRunMemory>() ?? NoMemory.Instance,
+            Summaries = services.GetService<IRunHistory>() is null ? NoEarlierSummaries.Instance : ActivatorUtilities.CreateInstance<EarlierSummaries>(services),
             CitedDocuments = services.GetRequiredService<ICitedDocuments>(),
             ContextTokens = (tier, model) => models.Current.Catalog.ContextTokens(tier, model),
             TakesReasoning = (tier, model) => models.Current.Catalog.TakesReasoning(tier, model),

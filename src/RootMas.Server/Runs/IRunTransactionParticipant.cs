@@ -55,6 +55,11 @@ public interface IRunHistory
     /// <param name="run">A root run with an input message.</param>
     /// <param name="found">Is given the answer.</param>
     RowRead ReadStanding(RunIdentity run, Action<InputStanding> found);
+
+    /// <summary>What the runs of the messages above the run's input have made shorter of the conversation, the newest first: only of runs whose history were the messages above their own input, as this one's must be.</summary>
+    /// <param name="run">A root run with an input message.</param>
+    /// <param name="found">Is given one event after the other, some of the newest.</param>
+    RowRead ReadReductions(RunIdentity run, Action<ContextReduced> found);
 }
 
 /// <summary>Where a run's input message stands in its conversation.</summary>

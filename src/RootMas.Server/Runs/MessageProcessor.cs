@@ -41,8 +41,8 @@ internal sealed class MessageProcessor(RunStarter starter, RunVerbs verbs, RunWa
     public Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, RetryAsker asker, Made? also, CancellationToken cancellationToken) =>
         verbs.RetryAsync(runId, ownerId, fromSeq, asker, also, cancellationToken);
 
-    public Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, Made? also, CancellationToken cancellationToken) =>
-        verbs.ResolveAsync(runId, ownerId, call, outcome, result, also, cancellationToken);
+    public Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, Made? also, CancellationToken cancellationToken, string? by = null) =>
+        verbs.ResolveAsync(runId, ownerId, call, outcome, result, also, cancellationToken, by);
 
     public Task<IReadOnlyList<RunSummary>> OnBranchAsync(string branchId, string ownerId, CancellationToken cancellationToken) => reader.OnBranchAsync(branchId, ownerId, cancellationToken);
 }

@@ -35,6 +35,17 @@ internal sealed class RunAccess(IMessageProcessor runs, RunReader reader, Subjec
         return run is null ? (null, NotFound()) : (await SeenAsync(context, run, isOwn: run.OwnerId == owner.UserId, show), null);
     }
 
+    /// <summary>
+    /// In whose run a call in doubt is decided: one's own, that of somebody one speaks for, and for administrators that of an end user of a bot, who cannot come and look; as with their approvals.
+    /// </summary>
+    public async Task<Subject> DecidesForAsync(HttpContext context, string id, string? userId)
+    {
+        var caller = context.Caller();
+        return caller.IsAdmin && userId is null && await runs.FindAsync(id, ownerId: null, context.RequestAborted) is { } run && Subjects.UserOf(run.OwnerId).IsExternal
+            ? new Subject(caller with { UserId = run.OwnerId }, null)
+            : await subjects.OfAsync(context, caller, userId, "chat:write", context.RequestAborted);
+    }
+
     private async Task<(Caller? Owner, Problem? Refusal)> OwnerAsync(HttpContext context, Caller caller, string? userId)
     {
         if (userId is null || caller.IsAdmin)

@@ -53,7 +53,7 @@ internal static class RunEventMetrics
                 Add(CacheHits, "kind", hit.Kind);
                 CacheSaved.Add(hit.SavedUsd.MicroUsd / 1_000_000d);
                 break;
-            case ContextReduced:
+            case ContextReduced { TakenFrom: null }:
                 Reductions.Add(1);
                 break;
             case RunNeedsReview:

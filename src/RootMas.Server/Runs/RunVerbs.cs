@@ -54,7 +54,7 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
         return await TellAsync(runId, ownerId, TreeQuestions.KeyOf(question), given, "no_open_question", also, cancellationToken);
     }
 
-    public async Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, Made? also, CancellationToken cancellationToken)
+    public async Task<RunVerdict> ResolveAsync(string runId, string ownerId, int call, string outcome, string? result, Made? also, CancellationToken cancellationToken, string? by = null)
     {
         if (await RefusalAsync(runId, ownerId, cancellationToken) is { } refusal)
         {
@@ -75,7 +75,7 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
         }
 
         var key = string.Create(CultureInfo.InvariantCulture, $"review:{call}:{review.Seq}");
-        return await TellAsync(runId, ownerId, key, new ReviewDecided(call, outcome, result, ownerId), "no_open_review", also, cancellationToken);
+        return await TellAsync(runId, ownerId, key, new ReviewDecided(call, outcome, result, by ?? ownerId), "no_open_review", also, cancellationToken);
     }
 
     public async Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, RetryAsker asker, Made? also, CancellationToken cancellationToken)

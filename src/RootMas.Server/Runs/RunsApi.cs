@@ -44,7 +44,7 @@ internal static class RunsApi
         const string missing = "There is no such run, or it is somebody else's.";
         MayNameUser(runs.MapPost("/{id}/cancel", Cancel)).RequirePermission(Write).AuditsNothing(OwnLog).WithName("CancelRun").Refuses(404, "run_not_found", missing)
             .WithSummary("Cancel a run").WithDescription("The run and its descendants stop within a second, also at the model's provider; the text so far is kept. A run that has ended is left as it is.");
-        runs.MapPost("/{id}/retry", Retry).RequirePermission(Write).AuditsNothing(OwnLog).ShowsAgain().WithName("RetryRun").Refuses(404, "run_not_found", missing)
+        MayNameUser(runs.MapPost("/{id}/retry", Retry)).RequirePermission(Write).AuditsNothing(OwnLog).ShowsAgain().WithName("RetryRun").Refuses(404, "run_not_found", missing)
             .Refuses(409, "run_not_final", "The run has not ended.").Refuses(409, "not_a_root_run", "It is a part of another run.").Refuses(409, "branch_busy", "Its branch has an unfinished run, or another retry of the same message works.")
             .Refuses(409, "message_rolled_back", "A later message took its message back.").Refuses(409, "log_pruned", "Its log was removed by the server's retention.")
             .Refuses(429, "concurrent_runs", "You have as many unfinished runs as one user may have.")
@@ -52,9 +52,9 @@ internal static class RunsApi
         MayNameUser(runs.MapPost("/{id}/input", Answer)).RequirePermission(Write).AuditsNothing(OwnLog).WithName("AnswerRun").Refuses(404, "run_not_found", missing)
             .Refuses(409, "no_open_question", "The run waits for no such answer.").Refuses(409, "run_is_final", "The run has ended.")
             .WithSummary("Answer a question of a run").WithDescription("For a run in waiting_input: the agent gets the text and goes on.");
-        runs.MapPost("/{id}/resolve", Resolve).RequirePermission(Write).Audits("run.resolve").WithName("ResolveRun").Refuses(404, "run_not_found", missing)
+        MayNameUser(runs.MapPost("/{id}/resolve", Resolve)).RequirePermission(Write).Audits("run.resolve").WithName("ResolveRun").Refuses(404, "run_not_found", missing)
             .Refuses(409, "no_open_review", "No such call waits for a review.").Refuses(409, "repeat_too_early", "The call may still be on its way.").Refuses(409, "run_is_final", "The run has ended.")
-            .WithSummary("Decide a call in doubt").WithDescription("For a run in needs_review: a call with an effect was interrupted and nobody knows whether it acted. Look, then say.");
+            .WithSummary("Decide a call in doubt").WithDescription("For a run in needs_review: a call with an effect was interrupted and nobody knows whether it acted. Look, then say. Administrators decide in the runs of a bot's end users too.");
     }
 
     private static async Task<Results<Ok<RunList>, Problem>> List(
@@ -184,9 +184,18 @@ internal static class RunsApi
         return TypedResults.Accepted($"/api/v1/runs/{id}", RunView.Of(await runs.FindAsync(id, run.OwnerId, context.RequestAborted) ?? run, withContent: context.Caller().UserId == run.OwnerId));
     }
 
-    private static async Task<Results<Accepted<RunView>, Problem>> Retry([Description(RunId)] string id, RetryRun? body, IMessageProcessor runs, HttpContext context) =>
-        await MadeAsync(runs, context)
-        ?? Answered(await runs.RetryAsync(id, context.Caller().UserId, body?.FromSeq, new(context.Caller().Restriction(), context.Caller().OwnNumber(LimitNames.Runs)), context.Idempotency()?.Making("run"), context.RequestAborted));
+    private static async Task<Results<Accepted<RunView>, Problem>> Retry(
+        [Description(RunId)] string id, [Description(ForUser)] string? user_id, RetryRun? body, IMessageProcessor runs, Subjects subjects, HttpContext context)
+    {
+        var subject = await subjects.OfAsync(context, context.Caller(), user_id, Write, context.RequestAborted);
+        if (subject.Caller is not { } owner)
+        {
+            return subject.Refusal!;
+        }
+
+        return await MadeAsync(runs, context, owner)
+            ?? Answered(await runs.RetryAsync(id, owner.UserId, body?.FromSeq, new(owner.Restriction(), owner.OwnNumber(LimitNames.Runs)), context.Idempotency()?.Making("run"), context.RequestAborted));
+    }
 
     private static async Task<Results<Accepted<RunView>, Problem>> Answer(
         [Description(RunId)] string id, [Description(ForUser)] string? user_id, AnswerRun body, IMessageProcessor runs, Subjects subjects, HttpContext context)
@@ -201,29 +210,40 @@ internal static class RunsApi
             ?? Answered(await runs.AnswerAsync(id, owner.UserId, body.CallId is null ? null : CallOf(body.CallId), body.Text, context.Idempotency()?.Making("run"), context.RequestAborted));
     }
 
-    private static async Task<Results<Accepted<RunView>, Problem>> Resolve([Description(RunId)] string id, ResolveRun body, IMessageProcessor runs, HttpContext context)
+    private static async Task<Results<Accepted<RunView>, Problem>> Resolve(
+        [Description(RunId)] string id, [Description(ForUser)] string? user_id, ResolveRun body, IMessageProcessor runs, RunAccess access, HttpContext context)
     {
+        var subject = await access.DecidesForAsync(context, id, user_id);
+        if (subject.Caller is not { } owner)
+        {
+            return subject.Refusal!;
+        }
+
+        var caller = context.Caller();
+        var isOthers = caller.IsAdmin && caller.UserId != owner.UserId;
         var record = context.AuditRow(context.Audit("run.resolve") with
         {
             TargetKind = "run",
             TargetId = id,
-            After = new System.Text.Json.Nodes.JsonObject { ["call_id"] = body.CallId, ["outcome"] = body.Outcome },
+            After = new System.Text.Json.Nodes.JsonObject { ["call_id"] = body.CallId, ["outcome"] = body.Outcome, ["owner_id"] = owner.UserId },
         });
-        return await MadeAsync(runs, context)
-            ?? Answered(await runs.ResolveAsync(id, context.Caller().UserId, CallOf(body.CallId), body.Outcome, body.Result, record.And(context.Idempotency()?.Making("run")), context.RequestAborted));
+        return await MadeAsync(runs, context, owner, withContent: !isOthers)
+            ?? Answered(
+                await runs.ResolveAsync(id, owner.UserId, CallOf(body.CallId), body.Outcome, body.Result, record.And(context.Idempotency()?.Making("run")), context.RequestAborted, by: isOthers ? caller.UserId : null),
+                withContent: !isOthers);
     }
 
     /// <summary>The answer to a repeat whose first request had its effect and no answer; null: this is no such repeat.</summary>
-    private static async Task<Results<Accepted<RunView>, Problem>?> MadeAsync(IMessageProcessor runs, HttpContext context, Caller? owner = null) =>
+    private static async Task<Results<Accepted<RunView>, Problem>?> MadeAsync(IMessageProcessor runs, HttpContext context, Caller owner, bool withContent = true) =>
         context.Idempotency()?.Made is { } made
-            ? Answered(await runs.FindAsync(made, (owner ?? context.Caller()).UserId, context.RequestAborted) is { } run ? new RunVerdict(run) : RunVerdict.NotFound)
+            ? Answered(await runs.FindAsync(made, owner.UserId, context.RequestAborted) is { } run ? new RunVerdict(run) : RunVerdict.NotFound, withContent)
             : null;
 
-    private static Results<Accepted<RunView>, Problem> Answered(RunVerdict verdict)
+    private static Results<Accepted<RunView>, Problem> Answered(RunVerdict verdict, bool withContent = true)
     {
         if (verdict is { Ok: true, Run: { } run })
         {
-            return TypedResults.Accepted($"/api/v1/runs/{run.Id}", RunView.Of(run));
+            return TypedResults.Accepted($"/api/v1/runs/{run.Id}", RunView.Of(run, withContent));
         }
 
         if (verdict.Code == OpenRuns.Limit)

@@ -179,6 +179,9 @@ public sealed class AgentsApiTests(AgentsApiTests.Server server) : IClassFixture
     [InlineData("teams", """{"name":"x","description":"d","pattern":"direct","entry":"meta","edges":{"meta":["researcher",null]}}""", "edges.meta[1]")]
     [InlineData("teams", """{"name":"x","description":"d","pattern":"direct","entry":"meta","delegate_patterns":{"meta":null}}""", "delegate_patterns.meta")]
     [InlineData("teams", """{"name":"x","description":"d","pattern":"direct","entry":"meta","limits":{"max_cost_usd":1e28}}""", "limits.max_cost_usd")]
+    [InlineData("teams", """{"name":"x","description":"d","pattern":"concurrent","members":["researcher","fact_checker"],"writer":"communicator","limits":{"max_depth":0}}""", "limits.max_depth")]
+    [InlineData("teams", """{"name":"x","description":"d","pattern":"concurrent","members":["researcher","fact_checker"],"writer":"communicator","limits":{"max_children":1}}""", "limits.max_children")]
+    [InlineData("teams", """{"name":"x","description":"d","pattern":"plan","entry":"meta","limits":{"max_depth":0}}""", "limits.max_depth")]
     public async Task Bad_definitions_are_refused_with_the_field(string what, string json, string field)
     {
         var problem = await ProblemAssert.IsProblemAsync(await server.App.PostAsync($"/api/v1/{what}", json), 400);

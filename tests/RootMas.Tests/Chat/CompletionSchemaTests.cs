@@ -47,4 +47,32 @@ public sealed class CompletionSchemaTests
         Assert.Equal((calls, last), (asked.Count, asked[^1].Agent));
         Assert.DoesNotContain(asked, static c => c.Body!.Contains("ends it with [done]", StringComparison.Ordinal)); // with the mark it would be no JSON
     }
+
+    /// <summary>Nothing makes more of it than what fits the limit: as with OpenAI the client sees from the finish reason why it is half.</summary>
+    [Theory]
+    [InlineData(false, "json_object")]
+    [InlineData(true, "json_object")]
+    [InlineData(false, "json_schema")]
+    public async Task JSON_that_is_cut_at_the_callers_own_limit_is_asked_for_once_and_returned_as_it_is(bool stream, string type)
+    {
+        await using var world = await ChatWorld.StartAsync("""default: { text: "{\"n\": 4", finish_reason: length }""");
+        object format = type == "json_object" ? new { type } : new { type, json_schema = new { name = "count", schema = JsonElement.Parse("""{"type":"object","required":["n"]}""") } };
+        using var response = await world.App.PostAsync("/v1/chat/completions", JsonSerializer.Serialize(new
+        {
+            model = "solo",
+            messages = new[] { new { role = "user", content = "How many?" } },
+            max_tokens = 2,
+            response_format = format,
+            stream,
+        }));
+        var text = await response.Content.ReadAsStringAsync();
+        Assert.True(response.StatusCode == HttpStatusCode.OK, text);
+        Assert.Contains("\"finish_reason\":\"length\"", text, StringComparison.Ordinal);
+        if (!stream)
+        {
+            Assert.Equal("{\"n\": 4", JsonElement.Parse(text).GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString());
+        }
+
+        Assert.Single(world.Sim.Calls, static c => c.Agent == "communicator");
+    }
 }

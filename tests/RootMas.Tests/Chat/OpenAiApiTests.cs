@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using RootMas.LlmSimulator;
+using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Chat;
 
@@ -21,6 +22,16 @@ public sealed class OpenAiApiTests
         Assert.Contains("agent:researcher", ids);
         Assert.Equal("agent:researcher", (await world.App.GetJsonAsync("/v1/models/agent:researcher")).GetProperty("id").GetString());
         await RefusedAsync(await world.App.Client.GetAsync("/v1/models/nobody"), HttpStatusCode.NotFound, "model_not_found", "model");
+    }
+
+    [Fact]
+    public async Task Models_were_made_when_the_server_started_whenever_it_is_asked()
+    {
+        var clock = new SteppedClock();
+        await using var app = await TestApp.StartAsync(o => o.Clock = clock);
+        var began = clock.GetUtcNow().ToUnixTimeSeconds();
+        clock.Advance(TimeSpan.FromMinutes(5));
+        Assert.All((await app.GetJsonAsync("/v1/models")).GetProperty("data").EnumerateArray(), m => Assert.Equal(began, m.GetProperty("created").GetInt64()));
     }
 
     [Fact]

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Http.Json;
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using RootMas.Tests.Support;
@@ -79,6 +81,27 @@ public sealed class AuditCommandTests
         Assert.StartsWith("mine\t", list, StringComparison.Ordinal);
         Assert.DoesNotContain("canary", list + rows, StringComparison.Ordinal);
         Assert.Equal(["secret.delete", "secret.set", "secret.set"], JsonDocument.Parse(rows).RootElement.GetProperty("items").EnumerateArray().Select(static r => r.GetProperty("action").GetString()));
+    }
+
+    [Fact]
+    public async Task What_operators_are_told_to_watch_is_shown_by_the_commands_that_they_are_told()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        await alice.GetAsync("/api/v1/users", HttpStatusCode.Forbidden);
+        using var nobody = app.NewClient(null);
+        using var wrong = await nobody.PostAsJsonAsync("/api/v1/auth/login", new { username = "alice", password = "not this one" });
+        Assert.Equal(HttpStatusCode.Unauthorized, wrong.StatusCode);
+
+        using var cli = new CliSession(app.Data);
+        var shown = "";
+        foreach (var command in File.ReadLines(Repository.PathOf("docs", "security.md")).Single(static l => l.StartsWith("- [ ] Watch ", StringComparison.Ordinal)).Split('`').Where(static c => c.StartsWith("rootmas ", StringComparison.Ordinal)))
+        {
+            shown += await cli.DoAsync(command.Split(' ')[1..]);
+        }
+
+        Assert.Contains("\taccess.denied\tdenied\talice\t", shown, StringComparison.Ordinal);
+        Assert.Contains("\tauth.login_failed\tfailed\t", shown, StringComparison.Ordinal);
     }
 
     /// <summary>Removes the last row, and the head with it, as somebody with the file can.</summary>

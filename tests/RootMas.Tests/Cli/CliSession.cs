@@ -46,6 +46,8 @@ internal sealed class CliSession : IDisposable
         return await CommandLine.RunAsync(arguments, new CliConsole
         {
             Input = _typed,
+            ReadKey = _typed.ReadKey,
+            IsKeyWaiting = () => _typed.Keys.Reader.Count > 0,
             Output = Output,
             Error = Notes,
             IsInputRedirected = !IsPerson,
@@ -66,10 +68,19 @@ internal sealed class CliSession : IDisposable
     }
 
     /// <summary>A line at the keyboard, or of the pipe.</summary>
-    public void Type(string line) => _typed.Lines.Writer.TryWrite(line);
+    public void Type(string line) => Begin(line + "\n");
+
+    /// <summary>Keys without the one that ends the line.</summary>
+    public void Begin(string keys)
+    {
+        foreach (var key in keys)
+        {
+            _typed.Keys.Writer.TryWrite(key);
+        }
+    }
 
     /// <summary>Ctrl-D, or the end of the pipe.</summary>
-    public void EndInput() => _typed.Lines.Writer.TryComplete();
+    public void EndInput() => _typed.Keys.Writer.TryComplete();
 
     /// <summary>Ctrl-C.</summary>
     public void Press()
@@ -116,15 +127,39 @@ internal sealed class CliSession : IDisposable
 
     private sealed class Typed : TextReader
     {
-        public Channel<string> Lines { get; } = Channel.CreateUnbounded<string>();
+        public Channel<char> Keys { get; } = Channel.CreateUnbounded<char>();
 
         /// <summary>As the process's own: it blocks until a line comes, and looks at no token meanwhile.</summary>
         public override ValueTask<string?> ReadLineAsync(CancellationToken cancellationToken) => ValueTask.FromResult(ReadLine());
 
         public override string? ReadLine()
         {
-            var more = Lines.Reader.WaitToReadAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult();
-            return more && Lines.Reader.TryRead(out var line) ? line : null;
+            var line = new StringBuilder();
+            for (var key = Next(); key is not null; key = Next())
+            {
+                if (key is '\n')
+                {
+                    return line.ToString();
+                }
+
+                line.Append(key);
+            }
+
+            return line.Length > 0 ? line.ToString() : null;
+        }
+
+        /// <summary>As the process's own: it too blocks until a key comes.</summary>
+        public ConsoleKeyInfo ReadKey() => Next() switch
+        {
+            '\n' => new('\r', ConsoleKey.Enter, shift: false, alt: false, control: false),
+            { } key => new(key, ConsoleKey.None, shift: false, alt: false, control: false),
+            null => new('\u0004', ConsoleKey.D, shift: false, alt: false, control: true),
+        };
+
+        private char? Next()
+        {
+            var more = Keys.Reader.WaitToReadAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult();
+            return more && Keys.Reader.TryRead(out var key) ? key : null;
         }
 
         public override async Task<string> ReadToEndAsync(CancellationToken cancellationToken)

@@ -219,7 +219,7 @@ public sealed class CommandLineTests
         Assert.True(attached.ExitCode == 0, attached.Stderr);
         Assert.Equal("done", attached.Stdout.Trim());
         Assert.Equal(1, sim.ToolCounts["pay"].Effects);
-        Assert.Equal(3, (await ServerProcess.RunAsync(Plain, null, "approvals", "approve", approval.GetProperty("id").GetString()!, "--data", server.Data)).ExitCode);
+        Assert.Equal(5, (await ServerProcess.RunAsync(Plain, null, "approvals", "approve", approval.GetProperty("id").GetString()!, "--data", server.Data)).ExitCode);
     }
 
     [Fact]

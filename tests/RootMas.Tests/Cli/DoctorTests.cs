@@ -2,6 +2,7 @@ using System.Text.Json;
 using RootMas.LlmSimulator;
 using RootMas.Server.Cli;
 using RootMas.Server.Cli.Doctor;
+using RootMas.Server.Platform.Data;
 using RootMas.Tests.Chat;
 using RootMas.Tests.Deploy;
 using RootMas.Tests.Support;
@@ -118,6 +119,19 @@ public sealed class DoctorTests(RabbitServer rabbit)
         {
             Assert.Contains(line, said, StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public async Task A_server_that_does_not_listen_yet_is_told_as_one()
+    {
+        using var cli = new CliSession();
+        using var starting = new DataDirectory(cli.Data);
+        starting.Acquire();
+        Assert.Equal(1, await cli.RunAsync("doctor"));
+        var said = cli.Output.ToString();
+        Assert.Contains($"· server: process {Environment.ProcessId} owns {cli.Data} and does not listen yet", said, StringComparison.Ordinal);
+        Assert.Contains("✗ server: ", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("a proxy before it", said, StringComparison.Ordinal);
     }
 
     [PostgresFact]

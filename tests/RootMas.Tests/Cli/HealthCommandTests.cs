@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http;
 using RootMas.Server.Platform.Http;
 using RootMas.Tests.Support;
 
@@ -36,7 +37,7 @@ public sealed class HealthCommandTests
         await using var starting = await LoopbackServer.StartAsync(context =>
         {
             context.Response.StatusCode = Interlocked.Increment(ref asked) < 3 ? 503 : 200;
-            return Task.CompletedTask;
+            return context.Response.WriteAsJsonAsync(new { status = context.Response.StatusCode == 200 ? "ok" : "starting" });
         });
         using var session = new CliSession();
         Assert.Equal(1, await session.RunAsync("health", "--server", starting.Url.ToString()));
@@ -44,5 +45,28 @@ public sealed class HealthCommandTests
         Assert.Equal("ok\n", await session.DoAsync("health", "--server", starting.Url.ToString(), "--wait", "60"));
         Assert.InRange(asked, 3, 4); // an answer that did not come in five seconds is asked for again
         Assert.Equal(2, await session.RunAsync("health", "--server", "nowhere"));
+    }
+
+    [Theory]
+    [InlineData("text/html", "<h1>It works!</h1>")]
+    [InlineData("application/json", "<h1>It works!</h1>")]
+    [InlineData("application/json", "{}")]
+    [InlineData("application/json", "[1]")]
+    [InlineData("application/json", """{"status":"UP"}""")]
+    [InlineData(null, "")]
+    public async Task Another_program_that_has_the_address_is_not_well(string? type, string body)
+    {
+        await using var other = await LoopbackServer.StartAsync(context =>
+        {
+            context.Response.ContentType = type;
+            return context.Response.WriteAsync(body);
+        });
+        using var session = new CliSession();
+        foreach (var arguments in (string[][])[[], ["--live"]])
+        {
+            Assert.Equal(1, await session.RunAsync(["health", "--server", other.Url.ToString(), .. arguments]));
+            Assert.Contains("is not a Root-MAS server, or a proxy answers for it: 200 with", session.Notes.ToString(), StringComparison.Ordinal);
+            Assert.Equal("", session.Output.ToString());
+        }
     }
 }

@@ -88,7 +88,9 @@ public sealed partial class ImportCommandTests
         Assert.Equal(world.Before, world.Config("agents.yaml.before-import"));
         Assert.Contains("CHROMA_HOST: the knowledge base is built in", said, StringComparison.Ordinal);
 
-        Assert.Contains("researcher' already and it stays", said);
+        Assert.Contains("left     agents.yaml: agents[1]: there is an agent 'researcher' already and it stays", said);
+        Assert.DoesNotContain("taken    agents.yaml: agents[1]", said);
+        Assert.Contains("taken    agents.yaml: agents[0]: agent data_analyst_2", said);
         Assert.Contains("agent 'sleeper' is switched off there", said);
         Assert.Contains("agents[3]: not the definition of an agent", said);
         Assert.Contains("llm_config.timeout", said);
@@ -115,6 +117,21 @@ public sealed partial class ImportCommandTests
         Assert.Contains("JWT_SECRET_KEY: the server makes its own keys", said);
     }
 
+    /// <summary>Each copy of the variables is one more place where secrets lie.</summary>
+    [Fact]
+    public async Task What_is_there_already_is_not_written_again_and_not_kept_aside()
+    {
+        using var world = new World();
+        world.Write("agents.yaml", AutoGen).Write("registry.json", Registry).Write(".env", Env);
+        await world.Session.DoAsync("import", world.Folder);
+        await world.Session.DoAsync("import", world.Folder);
+        Assert.Contains("Nothing is to be written.\nLook at ", world.Session.Notes.ToString(), StringComparison.Ordinal);
+        Assert.Equal(["registry.json", "rootmas.env"], Directory.EnumerateFiles(world.ConfigPath("imported")).Select(static f => Path.GetFileName(f)).Order(StringComparer.Ordinal));
+        world.Write(".env", Env.Replace("sk-canary-one", "sk-canary-two", StringComparison.Ordinal));
+        await world.Session.DoAsync("import", world.Folder);
+        Assert.Contains("sk-canary-one", world.Config("imported/rootmas.env.before-import"), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_mapping_of_agents_is_read_too_and_every_key_is_accounted_for()
     {
@@ -135,7 +152,8 @@ public sealed partial class ImportCommandTests
         Assert.Equal("You check facts.\n", world.Config("prompts/fact_checker.md"));
         Assert.Contains("config check", await CheckedAsync(world), StringComparison.Ordinal);
 
-        // Once more: what was there before the first stays, too.
+        // Once more, with something new: what was there before the first stays, too.
+        world.Write("config/prompts/FactChecker.md", "You check all facts.").Write("config/agents.yaml", "agents: {FactChecker: {role: Checks all facts}}");
         await world.Session.DoAsync("import", world.Folder, "--replace");
         Assert.Equal(world.Before, world.Config("agents.yaml.before-import"));
         Assert.Equal(agents, world.Config("agents.yaml.before-import.2"));

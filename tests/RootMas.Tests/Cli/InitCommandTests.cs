@@ -55,6 +55,29 @@ public sealed class InitCommandTests
     }
 
     [Fact]
+    public async Task What_was_asked_and_the_file_says_otherwise_is_named_line_by_line()
+    {
+        using var session = new CliSession();
+        Compose(session);
+        await session.DoAsync("init", "--for", "core", "--domain", "mas.example.org");
+        var text = File.ReadAllText(EnvOf(session)).Replace("COMPOSE_PROFILES=core", "COMPOSE_PROFILES=core,monitoring", StringComparison.Ordinal);
+        File.WriteAllText(EnvOf(session), text);
+
+        Assert.Equal(5, await session.RunAsync("init", "--for", "cluster", "--domain", "other.example.org"));
+        Assert.Contains("\n  COMPOSE_PROFILES=cluster,monitoring\n  ROOTMAS_SIZE=cluster\n  ROOTMAS_DOMAIN=other.example.org\n", session.Notes.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("Next:", session.Notes.ToString(), StringComparison.Ordinal);
+        Assert.Equal("", session.Output.ToString());
+        Assert.Equal(text, File.ReadAllText(EnvOf(session)));
+
+        // As it is, and without asking for anything, it is well.
+        await session.DoAsync("init", "--for", "core", "--domain", "MAS.example.org");
+        await session.DoAsync("init");
+        File.WriteAllText(EnvOf(session), text.Replace("core", "cluster", StringComparison.Ordinal));
+        await session.DoAsync("init", "--for", "cluster");
+        await session.DoAsync("init");
+    }
+
+    [Fact]
     public async Task On_a_machine_without_containers_the_server_starts_with_the_file_and_its_administrator_can_log_in()
     {
         using var session = new CliSession();

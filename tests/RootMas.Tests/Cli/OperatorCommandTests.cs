@@ -198,11 +198,36 @@ public sealed class OperatorCommandTests
         Assert.Contains("✗ server: ", cli.Output.ToString());
         Assert.Contains("is not a Root-MAS server, or a proxy answers for it", cli.Output.ToString());
         Assert.Contains("→", cli.Output.ToString());
-        if (status == 200 && body.StartsWith('<'))
+        if (status == 200)
         {
             Assert.Equal(1, await cli.RunAsync("runs", "list", "--server", other.Url.ToString()));
             Assert.Contains("is not a Root-MAS server", cli.Notes.ToString());
         }
+    }
+
+    /// <summary>It has every route, and says nothing of what was asked for.</summary>
+    [Fact]
+    public async Task A_program_with_json_of_its_own_is_believed_by_no_command()
+    {
+        await using var other = await LoopbackServer.StartAsync(static context => context.Response.WriteAsJsonAsync(new { }));
+        using var cli = new CliSession();
+        cli.Environment["ROOTMAS_API_KEY"] = "rmk_of-another-server";
+        foreach (var command in (string[])
+            [
+                "backup create", "backup list --json", "backup verify", "queue status", "queue dead", "queue redrive x", "queue purge x", "runs list", "runs list --json", "runs show x", "runs attach x", "runs cancel x",
+                "approvals list", "approvals approve x", "audit list", "secrets list", "secrets remove x", "api-keys create x", "api-keys list", "api-keys revoke x", "users list", "users disable x", "keys list", "keys rotate",
+                "memory list", "memory add x", "memory why x", "memory correct x y", "memory keep x", "memory forget x", "memory forget --all", "memory export", "memory graph x",
+                "documents list", "documents show x", "documents show x --text", "documents search x", "documents collections", "documents delete x", "chat x", "top",
+            ])
+        {
+            var code = await cli.RunAsync([.. command.Split(' '), "--server", other.Url.ToString()]);
+            Assert.True(code == 1 && cli.Output.ToString().Length == 0, $"{command} ended with {code}: {cli.Output}");
+            Assert.Contains("is not a Root-MAS server, or a proxy answers for it: 200 with", cli.Notes.ToString(), StringComparison.Ordinal);
+        }
+
+        Assert.Equal(1, await cli.RunAsync("login", other.Url.ToString()));
+        Assert.Contains("without 'user'", cli.Notes.ToString(), StringComparison.Ordinal);
+        Assert.False(File.Exists(Path.Combine(cli.Home, "rootmas", "login.json")));
     }
 
     [Fact]

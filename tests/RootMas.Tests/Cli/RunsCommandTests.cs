@@ -1,5 +1,6 @@
 using System.Text.Json;
 using RootMas.LlmSimulator;
+using RootMas.Server.Platform.Data;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Cli;
@@ -210,13 +211,49 @@ public sealed class RunsCommandTests : IAsyncLifetime
 
         await pipe.DoAsync("approvals", "deny", approval, "--reason", "too dear");
         Assert.Contains("deny: http_request {", pipe.Notes.ToString());
-        Assert.Equal(3, await pipe.RunAsync("approvals", "approve", approval));
+        Assert.Equal(5, await pipe.RunAsync("approvals", "approve", approval));
+        Assert.Contains("already decided: denied", pipe.Notes.ToString());
+        Assert.Equal(3, await pipe.RunAsync("approvals", "approve", Guid.CreateVersion7().ToString()));
         Assert.Empty(_sim.ToolCounts);
 
         await pipe.RunAsync("chat", "pay", "--agent", "multi_tool");
         var (id, next) = (IdOf(pipe), pipe.Notes.ToString().Split("rootmas approvals approve ")[1].Split(' ')[0]);
         await pipe.DoAsync("approvals", "approve", next);
         await pipe.DoAsync("runs", "attach", id);
+        Assert.Equal(1, _sim.ToolCounts["pay"].Effects);
+    }
+
+    [Fact]
+    public async Task An_approval_is_decided_by_its_id_however_many_came_after_it_and_the_list_says_that_there_are_more()
+    {
+        _sim.Use("""
+            rules:
+              - match: { last_role: tool }
+                answer: { text: "{{tool_result}}" }
+            default: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{base_url}}/_tool/pay", body: "five" } } ] }
+            """);
+        using var pipe = new CliSession(_app.Data);
+        Assert.Equal(1, await pipe.RunAsync("chat", "pay", "--agent", "multi_tool"));
+        var (run, first) = (IdOf(pipe), pipe.Notes.ToString().Split("rootmas approvals approve ")[1].Split(' ')[0]);
+        Assert.Equal(first, (await pipe.DoAsync("approvals", "list")).Split('\t')[0]);
+        Assert.DoesNotContain("More wait", pipe.Notes.ToString());
+        await _app.Get<IDatabase>().WriteAsync(
+            session => session.ExecuteAsync(
+                """
+                WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
+                INSERT INTO approvals (id, run_id, owner_id, agent, call, tool, arguments, arguments_hash, approver, reason, status, created_at, expires_at)
+                SELECT 'later-' || n.i, a.run_id, a.owner_id, a.agent, a.call, a.tool, a.arguments, a.arguments_hash, a.approver, a.reason, a.status, a.created_at, a.expires_at FROM approvals a, n WHERE a.id = @first
+                """,
+                new { first }),
+            default);
+        foreach (var (arguments, rows) in new (string[], int)[] { ([], 50), (["--limit", "200"], 200) })
+        {
+            Assert.Equal(rows, (await pipe.DoAsync(["approvals", "list", .. arguments])).Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+            Assert.Contains($"More wait than these {rows}", pipe.Notes.ToString());
+        }
+
+        await pipe.DoAsync("approvals", "approve", first);
+        await pipe.DoAsync("runs", "attach", run);
         Assert.Equal(1, _sim.ToolCounts["pay"].Effects);
     }
 

@@ -26,6 +26,15 @@ public sealed partial class GuideTests
         Assert.Empty(named.Except(known));
     }
 
+    [Fact]
+    public void Every_request_of_the_guide_says_who_asks_where_that_is_needed()
+    {
+        var open = File.ReadAllLines(Repository.PathOf("tests", "RootMas.Tests", "Approved", "routes.txt")).Where(static l => l.EndsWith("| public", StringComparison.Ordinal)).Select(static l => l.Split(' ')[1].TrimEnd('/')).ToHashSet(StringComparer.Ordinal);
+        var requests = File.ReadLines(Repository.PathOf("docs", "api.md")).Where(static l => l.StartsWith("curl ", StringComparison.Ordinal)).ToList();
+        Assert.True(requests.Count > 15, "The guide's requests were not found.");
+        Assert.DoesNotContain(requests, r => !r.Contains("-H \"$AUTH\"", StringComparison.Ordinal) && !r.Contains("Authorization: Bearer", StringComparison.Ordinal) && !open.Contains(Path().Match(r).Groups["path"].Value));
+    }
+
     /// <summary>As the guide writes them: <c>`runs list</c> for a command, <c>--status</c> for an option.</summary>
     private static IEnumerable<string> Commands(string path, Command command)
     {

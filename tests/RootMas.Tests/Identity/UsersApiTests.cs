@@ -274,6 +274,19 @@ public abstract class UsersApiTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Contains(alice.Id, TestDatabaseDump.Of(app, "usage_ledger"), StringComparison.Ordinal);
     }
 
+    /// <summary>A chain cannot lose what a row says: so it is told before.</summary>
+    [DatabaseFact]
+    public async Task The_audit_log_keeps_an_erased_users_name_and_address_and_the_description_says_so()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        Assert.Equal(HttpStatusCode.NoContent, await DeleteAsync(app, alice.Id));
+        var login = (await app.GetJsonAsync("/api/v1/audit?action=auth.login")).GetProperty("items")[0];
+        Assert.Equal(("alice", "127.0.0.1"), (login.GetProperty("actor_name").GetString(), login.GetProperty("address").GetString()));
+        var description = (await app.GetJsonAsync("/openapi/v1.json")).GetProperty("paths").GetProperty("/api/v1/users/{id}").GetProperty("delete").GetProperty("description").GetString();
+        Assert.Contains("The audit log keeps its rows for ever, with the names that were used then and the addresses", description, StringComparison.Ordinal);
+    }
+
     internal static async Task<JsonElement> PatchAsync(TestApp app, string id, object change) => await TestUser.JsonAsync(await ChangeAsync(app, id, change), HttpStatusCode.OK);
 
     internal static async Task<HttpResponseMessage> ChangeAsync(TestApp app, string id, object change)

@@ -43,6 +43,19 @@ public sealed class OfflineMemoryTests
         Assert.DoesNotContain("Казани", told, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Who_moves_house_keeps_the_job_that_was_told_with_the_old_one()
+    {
+        await using var app = await TestApp.StartAsync(static o => o.Settings["Knowledge:Memory:ExtractDelay"] = "0s");
+        using var alice = await app.AsAsync("alice");
+        await AskAsync(alice, "Я живу в Казани и работаю в компании Ромашка");
+        await UntilKnownAsync(alice, "Я живу в Казани");
+        await AskAsync(alice, "Я переехала в Москву");
+        await UntilKnownAsync(alice, "Я переехала в Москву");
+        var known = (await alice.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray().Select(static f => f.Text("text")).Order(StringComparer.Ordinal);
+        Assert.Equal(["Я переехала в Москву", "работаю в компании Ромашка"], known);
+    }
+
     private static Task UntilKnownAsync(TestUser user, string text) => Wait.UntilAsync(
         async u => (await u.GetAsync("/api/v1/memory")).GetProperty("items").EnumerateArray().Any(f => f.Text("text") == text), user, $"'{text}' was not learned");
 

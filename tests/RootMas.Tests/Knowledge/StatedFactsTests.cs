@@ -46,6 +46,16 @@ public sealed class StatedFactsTests
     }
 
     [Theory]
+    [InlineData("Я живу в Казани и работаю в компании Ромашка.", "home: Я живу в Казани", "employer: работаю в компании Ромашка")]
+    [InlineData("I live in Kazan, and I work at Acme", "home: I live in Kazan", "employer: I work at Acme")]
+    [InlineData("My name is Ann, I live in Perm and I like salt and pepper", "name: My name is Ann", "home: I live in Perm", "like:salt and pepper: I like salt and pepper")]
+    [InlineData("I live in Kazan and Moscow", "home: I live in Kazan and Moscow")]
+    [InlineData("Я живу в Казани и дом мне нравится", "home: Я живу в Казани и дом мне нравится")]
+    [InlineData("Remember that I live in Kazan and I work at Acme", ": I live in Kazan and I work at Acme")]
+    public void A_sentence_that_states_several_things_is_several_facts_of_which_none_ends_another(string said, params string[] facts) =>
+        Assert.Equal(facts, StatedFacts.Find(said).Select(static f => $"{f.Attribute}: {f.Text}"));
+
+    [Theory]
     [InlineData("Анна Петрова работает в Ромашке")]
     [InlineData("Анна переехала в Москву")]
     [InlineData("Where do I live?")]

@@ -222,6 +222,15 @@ public sealed class CascadeTests
         Assert.DoesNotContain("sk-secret", failure?.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_refused_key_that_nobody_named_a_place_for_names_the_setting()
+    {
+        await using var models = await ModelHarness.StartAsync(static p => p with { KeySource = null });
+        models.Server.On("a", Status(401));
+        var failure = (await models.AskAsync(ModelHarness.Call(model: "a"))).Failure;
+        Assert.Contains("Check providers.fake.api_key_env in models.yaml.", failure?.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(400, """{"error":{"code":"context_length_exceeded","message":"too long"}}""", "context_length")]
     [InlineData(400, """{"error":{"message":"This model's maximum context length is 8192 tokens"}}""", "context_length")]
@@ -289,7 +298,7 @@ public sealed class CascadeTests
     public async Task A_used_up_budget_sends_nothing_and_a_small_one_limits_the_answer()
     {
         await using var models = await ModelHarness.StartAsync();
-        models.Server.On("a", Answer("x"), Answer("as far as it goes", finish: "length"));
+        models.Server.On("a", Answer("x"), Answer("as far as it goes", output: 497, finish: "length"));
         Assert.Equal("budget", (await models.AskAsync(ModelHarness.Call(budget: Money.Zero))).Failure?.ErrorClass);
         Assert.Equal("budget", (await models.AskAsync(ModelHarness.Call(budget: new Money(20)))).Failure?.ErrorClass);
         Assert.Empty(models.Server.Requests);

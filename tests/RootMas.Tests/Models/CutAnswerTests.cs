@@ -1,6 +1,7 @@
 using Microsoft.Extensions.AI;
 using RootMas.LlmSimulator;
 using RootMas.Runtime.Agents;
+using RootMas.Runtime.Runs;
 using RootMas.Server.Models.Budgets;
 using RootMas.Tests.Chat;
 using RootMas.Tests.Support;
@@ -69,6 +70,20 @@ public sealed class CutAnswerTests
         Assert.Equal("Half of it", answer.GetProperty("response").GetString());
         Assert.Single(sim.Calls, static c => c.Agent == "communicator");
         await new InvariantChecker(world.App.Data, world.App.Client, sim).CheckAsync();
+    }
+
+    /// <summary>There was budget for far more: it is none of its matters.</summary>
+    [Fact]
+    public async Task An_answer_that_ends_at_the_models_own_limit_within_a_budget_goes_to_the_next_tier()
+    {
+        await using var models = await ModelHarness.StartAsync();
+        models.Server.On("a", Answer("half of it", output: 100, finish: "length")).On("c", Answer("all of it"));
+        var call = ModelHarness.Call(budget: new Money(10_000));
+        var seen = await models.AskAsync(call);
+        Assert.Null(seen.Failure);
+        Assert.Equal("all of it", seen.Text);
+        Assert.Equal(["a: cut_off"], call.FailedAttempts);
+        Assert.Contains("\"max_tokens\":4997", models.Server.Requests[0].Body, StringComparison.Ordinal);
     }
 
     private static async Task<(ModelCall Call, Seen Seen)> AskAsync(ModelHarness models, TreeRoom room)

@@ -55,6 +55,28 @@ public sealed class ModelsFileTests
     }
 
     [Theory]
+    [InlineData("4096", null)]
+    [InlineData("64000", "models: big: max_output (line 4): '64000' is not a number from 16 to 32000")]
+    [InlineData("many", "models: big: max_output (line 4): 'many' is not a number")]
+    public void The_longest_answer_of_a_model_is_within_its_context(string longest, string? problem)
+    {
+        var text = $$"""
+            providers:
+              p: { base_url: "http://127.0.0.1:1/v1" }
+            models:
+              big: { provider: p, context: 32000, max_output: {{longest}}, free: true }
+            """;
+        if (problem is null)
+        {
+            Assert.Equal(4_096, Build(text, []).Models["big"].MaxOutput);
+        }
+        else
+        {
+            Assert.Contains(problem, Assert.Single(Problems(text)), StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
     [InlineData("a: [")]
     [InlineData("- 1")]
     [InlineData("models: 3")]

@@ -7,6 +7,7 @@ using RootMas.Runtime.Tools;
 using RootMas.Server.Models;
 using RootMas.Server.Models.Pipeline;
 using RootMas.Server.Platform.Settings;
+using RootMas.Tests.Cli;
 using RootMas.Tests.Support;
 using static RootMas.Tests.Support.FakeModelServer;
 
@@ -15,6 +16,9 @@ namespace RootMas.Tests.Models;
 /// <summary>The slice in the real server.</summary>
 public sealed class ModelsServerTests
 {
+    private const string Llama = """{"data":[{"id":"llama3.2:latest"}]}""";
+    private const string Loaded32K = """{"models":[{"name":"llama3.2:latest","model":"llama3.2:latest","size_vram":0,"context_length":32768}]}""";
+
     [Fact]
     public async Task Without_configuration_the_offline_model_serves_and_health_says_so()
     {
@@ -89,6 +93,74 @@ public sealed class ModelsServerTests
             clock.Advance(TimeSpan.FromSeconds(1));
             return !app.Get<ModelRouter>().Current.Catalog.IsOffline;
         });
+    }
+
+    [Theory]
+    [InlineData("""{"parameters":"stop                           \"<|eot_id|>\"\nnum_ctx                        8192"}""", Loaded32K, "", 8_192, "Ollama lets llama3.2:latest read 8192 tokens at once. Agents with many tools need 16384")]
+    [InlineData("""{"parameters":""}""", Loaded32K, "", 32_768, "Ollama lets llama3.2:latest read 32768 tokens at once.")]
+    [InlineData(null, null, "", 4_096, "how many tokens llama3.2:latest reads at once: 4096 are counted on. Agents with many tools need 16384 or more: start Ollama with OLLAMA_CONTEXT_LENGTH=16384")]
+    [InlineData("[1", "\"\\ud83d\"", "", 4_096, "4096 are counted on")]
+    [InlineData(null, Loaded32K, "20000", 20_000, null)]
+    public async Task What_a_found_Ollama_reads_at_once_is_asked_of_it_and_told(string? shown, string? loaded, string setting, int expected, string? note)
+    {
+        await using var ollama = await FakeModelServer.StartAsync();
+        (ollama.List, ollama.Shown, ollama.Loaded) = (Llama, shown, loaded);
+        await using var app = await TestApp.StartAsync(o => FindOllama(o, ollama, setting));
+        var models = await app.GetJsonAsync("/api/v1/models");
+        Assert.Equal(expected, models.GetProperty("items").EnumerateArray().Single(static m => m.GetProperty("name").GetString() == "llama3.2:latest").GetProperty("context_tokens").GetInt32());
+        var notes = models.GetProperty("notes").EnumerateArray().Select(static n => n.GetString()!).ToList();
+        if (note is null)
+        {
+            Assert.Empty(notes);
+            return;
+        }
+
+        Assert.Contains(note, Assert.Single(notes), StringComparison.Ordinal);
+        using var cli = new CliSession(app.Data);
+        Assert.Contains($"· models: {notes[0]}", await cli.DoAsync("doctor"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_an_Ollama_gave_a_model_when_it_loaded_it_counts_a_moment_later()
+    {
+        var clock = new SteppedClock();
+        await using var ollama = await FakeModelServer.StartAsync();
+        ollama.List = Llama;
+        await using var app = await TestApp.StartAsync(o =>
+        {
+            o.Clock = clock;
+            FindOllama(o, ollama, "");
+        });
+        ollama.Loaded = Loaded32K;
+        await app.Get<ModelCatalogSource>().LookAsync(CancellationToken.None);
+        Assert.Equal(4_096, Context());
+        clock.Advance(TimeSpan.FromSeconds(15));
+        await app.Get<ModelCatalogSource>().LookAsync(CancellationToken.None);
+        Assert.Equal(32_768, Context());
+
+        // It is not forgotten while the model is not loaded.
+        ollama.Loaded = """{"models":[]}""";
+        Assert.True(await app.Get<ModelCatalogSource>().ReloadAsync(CancellationToken.None));
+        Assert.Equal(32_768, Context());
+
+        int Context() => app.Get<ModelRouter>().Current.Catalog.ContextTokens("standard", null);
+    }
+
+    [Theory]
+    [InlineData("", 128_000)]
+    [InlineData("16000", 16_000)]
+    public async Task What_models_at_OPENAI_BASE_URL_read_at_once_is_a_setting(string setting, int expected)
+    {
+        await using var provider = await FakeModelServer.StartAsync();
+        await using var app = await TestApp.StartAsync(o =>
+        {
+            o.Environment["OPENAI_BASE_URL"] = provider.BaseUrl.OriginalString;
+            SetContext(o, setting);
+        });
+        await Wait.UntilAsync(() => app.Get<ModelRouter>().Current.Catalog.Models.ContainsKey("found-chat"));
+        var models = await app.GetJsonAsync("/api/v1/models");
+        Assert.Equal(expected, app.Get<ModelRouter>().Current.Catalog.ContextTokens("cheap", null));
+        Assert.Equal(setting.Length == 0, models.GetProperty("notes").GetRawText().Contains("128000 are counted on. If they read fewer, or more, say it in Models:Context.", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -215,5 +287,23 @@ public sealed class ModelsServerTests
     {
         var refused = await Assert.ThrowsAsync<SettingsException>(() => TestApp.StartAsync(o => o.ConfigFiles["models.yaml"] = text));
         Assert.Contains(text.Length == 0 ? "models.yaml: is empty" : "off: base_url (line 1)", refused.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Nobody looks but the tests, and a slow machine has time to answer.</summary>
+    private static void FindOllama(TestAppOptions options, FakeModelServer ollama, string context)
+    {
+        options.Settings["Models:OllamaUrl"] = ollama.BaseUrl.OriginalString[..^3];
+        options.Settings["Models:ProbeOllama"] = "true";
+        options.Settings["Models:ProbeTimeout"] = "00:00:05";
+        options.Settings["Models:ReloadInterval"] = "0s";
+        SetContext(options, context);
+    }
+
+    private static void SetContext(TestAppOptions options, string context)
+    {
+        if (context.Length > 0)
+        {
+            options.Settings["Models:Context"] = context;
+        }
     }
 }

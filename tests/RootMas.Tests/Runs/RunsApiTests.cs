@@ -121,6 +121,8 @@ public abstract class RunsApiTests(DatabaseKind kind) : OnDatabase(kind)
         var hash = approval.GetProperty("arguments_hash").GetString();
         await RefusedAsync(world, path, new { decision = "approve", arguments_hash = new string('0', 64) }, HttpStatusCode.Conflict, "arguments_changed");
         await RefusedAsync(world, path, new { decision = "maybe", arguments_hash = hash }, HttpStatusCode.BadRequest, "validation_failed");
+        Assert.Equal(1, await CountAsync(world, $"?id={approval.GetProperty("id").GetString()}"));
+        Assert.Equal(0, await CountAsync(world, $"?id={Guid.NewGuid()}"));
         await RefusedAsync(world, $"/api/v1/approvals/{Guid.NewGuid()}", new { decision = "deny", arguments_hash = hash }, HttpStatusCode.NotFound, "approval_not_found");
         await world.App.PostJsonAsync(path, new { decision = "deny", reason = "not today", arguments_hash = hash });
         await RefusedAsync(world, path, new { decision = "approve", arguments_hash = hash }, HttpStatusCode.Conflict, "approval_decided");
@@ -128,6 +130,21 @@ public abstract class RunsApiTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(0, (await world.App.GetJsonAsync("/api/v1/approvals")).GetProperty("items").GetArrayLength());
         Assert.Equal("not today", (await world.App.GetJsonAsync($"/api/v1/approvals?status=all&run={id}")).GetProperty("items")[0].GetProperty("decision_reason").GetString());
         Assert.Equal(HttpStatusCode.BadRequest, (await world.App.SendAsync(HttpMethod.Get, "/api/v1/approvals?status=x")).StatusCode);
+        Assert.Equal((0, 1), (await CountAsync(world, $"?id={approval.GetProperty("id").GetString()}"), await CountAsync(world, $"?status=all&id={approval.GetProperty("id").GetString()}")));
+    }
+
+    [DatabaseFact]
+    public async Task An_approval_of_a_run_that_ended_is_in_no_list_but_found_by_its_id()
+    {
+        await using var world = await ChatWorld.StartAsync(Script);
+        var (_, asked) = await world.TryAskAsync(new { message = "order", agent = "multi_tool" });
+        var id = asked.GetProperty("run_id").GetString()!;
+        var approval = (await world.App.GetJsonAsync("/api/v1/approvals")).GetProperty("items")[0];
+        await world.App.PostJsonAsync($"/api/v1/runs/{id}/cancel", new { }, HttpStatusCode.Accepted);
+        await WaitAsync(world, id, "cancelled");
+        Assert.Equal(0, await CountAsync(world, ""));
+        Assert.Equal(1, await CountAsync(world, $"?status=all&id={approval.GetProperty("id").GetString()}"));
+        await RefusedAsync(world, $"/api/v1/approvals/{approval.GetProperty("id").GetString()}", new { decision = "approve", arguments_hash = approval.GetProperty("arguments_hash").GetString() }, HttpStatusCode.Conflict, "run_is_final");
     }
 
     [DatabaseFact]
@@ -150,6 +167,8 @@ public abstract class RunsApiTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     private static JsonElement Of(JsonElement list, string agent) => list.GetProperty("agents").EnumerateArray().Single(a => a.GetProperty("name").GetString() == agent);
+
+    private static async Task<int> CountAsync(ChatWorld world, string query) => (await world.App.GetJsonAsync("/api/v1/approvals" + query)).GetProperty("items").GetArrayLength();
 
     private static async Task RefusedAsync(ChatWorld world, string path, object body, HttpStatusCode status, string code)
     {

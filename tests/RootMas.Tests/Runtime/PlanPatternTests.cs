@@ -12,6 +12,11 @@ public sealed class PlanPatternTests
         {"id":"t2","agent":"b","task":"second","depends_on":["t1"],"done_when":"y"}]}
         """;
 
+    private const string TwoMore = """
+        {"verdict":"replan","summary":"more","tasks":[{"id":"t3","agent":"a","task":"third","depends_on":[],"done_when":"x"},
+        {"id":"t4","agent":"b","task":"fourth","depends_on":[],"done_when":"y"}]}
+        """;
+
     private static TeamSnapshot Team(Func<Team, Team>? change = null) =>
         TestTeams.Of(PatternKind.Plan, ["meta", "a", "b", "w", "coordination"], change: t => (change ?? (x => x))(t with { Writer = "w", Coordinator = "coordination" }));
 
@@ -75,6 +80,30 @@ public sealed class PlanPatternTests
 
         Assert.Contains(reason, Assert.Single(all.Events<GuardHinted>()).Hint);
         Assert.Contains("was refused", model.Log[1].LastText);
+        Assert.Single(all.Events<RunCompleted>());
+    }
+
+    [Theory]
+    [InlineData(1, "it has 2 tasks, and no more than 1 subtasks are left")]
+    [InlineData(0, "it has 2 tasks, and no more subtasks are left: say what there is without any")]
+    public async Task A_plan_of_more_tasks_than_are_left_is_asked_for_again_with_their_number(int left, string reason)
+    {
+        var smaller = left == 0 ? """{"goal":"g","answer":"by itself","tasks":[]}""" : """{"goal":"g","tasks":[{"id":"t1","agent":"a","task":"all of it","depends_on":[],"done_when":"x"}]}""";
+        var plans = 0;
+        var model = new ScriptedChatClient(asked => asked.Call.Purpose switch
+        {
+            "plan" => [Say(++plans == 1 ? TwoTasks : smaller)],
+            "review" when asked.LastText.Contains("was refused", StringComparison.Ordinal) => [Say("""{"verdict":"done","summary":"ok"}""")],
+            "review" => [Say(TwoMore)],
+            _ => [Say("x")],
+        });
+        var all = await new InMemoryEngine(model).AllAsync(Team(t => t with { Limits = new RunLimits { MaxChildren = left } }), "do it");
+
+        var hints = all.Events<GuardHinted>().Select(static g => g.Hint).ToList();
+        Assert.Contains(reason, hints[0], StringComparison.Ordinal);
+        Assert.Contains("it has 2 tasks, and no more subtasks are left", hints[^1], StringComparison.Ordinal); // nor is one for a second round
+        Assert.Equal(left, all.Events<ChildStarted>().Count);
+        Assert.Empty(all.Events<GuardStopped>());
         Assert.Single(all.Events<RunCompleted>());
     }
 

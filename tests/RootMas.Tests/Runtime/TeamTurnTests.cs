@@ -37,6 +37,17 @@ public sealed class TeamTurnTests
     }
 
     [Fact]
+    public async Task A_team_with_more_members_than_its_limit_of_subtasks_says_so_to_people()
+    {
+        var team = TestTeams.Of(PatternKind.Concurrent, ["a", "b", "w"], change: static t => t with { Members = ["a", "b"], Writer = "w", Limits = new() { MaxChildren = 1 } });
+        var all = await new InMemoryEngine(new ScriptedChatClient(static _ => [Say("done")])).AllAsync(team, "x");
+
+        var failed = Assert.Single(all.Events<RunFailed>());
+        Assert.Equal("guard_children", failed.Code);
+        Assert.Equal("The run has 1 subtasks; the limit is 1. What was done so far is kept in the run's log; ask again with a smaller task, or raise the limit.", failed.Reason);
+    }
+
+    [Fact]
     public async Task Whoever_takes_over_in_a_sequence_goes_on_for_its_member_and_nobody_is_skipped()
     {
         var tool = new TestTool("look", static t => "seen " + t);

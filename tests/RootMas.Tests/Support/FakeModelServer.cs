@@ -50,6 +50,12 @@ public sealed class FakeModelServer : IAsyncDisposable
     /// <summary>What GET /models answers.</summary>
     public string List { get; set; } = """{"data":[{"id":"found-embed"},{"id":"found-chat"}]}""";
 
+    /// <summary>What an Ollama answers to GET /api/ps; null: it does not know that.</summary>
+    public string? Loaded { get; set; }
+
+    /// <summary>What an Ollama answers to POST /api/show; null: it does not know that.</summary>
+    public string? Shown { get; set; }
+
     /// <summary>How often it was asked for its models.</summary>
     public int Lists => Volatile.Read(ref _lists);
 
@@ -137,6 +143,13 @@ public sealed class FakeModelServer : IAsyncDisposable
     {
         using var reader = new StreamReader(http.Request.Body, Encoding.UTF8);
         var body = await reader.ReadToEndAsync();
+        if (http.Request.Path.StartsWithSegments("/api", StringComparison.Ordinal))
+        {
+            var said = http.Request.Method == "GET" ? Loaded : Shown;
+            await Status(said is null ? 404 : 200, said ?? "{}")(http);
+            return;
+        }
+
         if (http.Request.Method == "GET")
         {
             Interlocked.Increment(ref _lists);

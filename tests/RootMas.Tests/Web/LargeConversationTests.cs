@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using RootMas.Server.Platform.Data;
 using RootMas.Tests.Support;
@@ -140,17 +142,35 @@ public sealed class LargeConversationTests(WebWorld world)
         await page.Context.CloseAsync();
     }
 
+    [WebFact]
+    public async Task On_paper_a_conversation_is_whole()
+    {
+        const int few = 100;
+        var (id, name) = await world.NewPersonAsync();
+        var (conversation, _) = await FillAsync(id, few);
+        var page = await world.SignedInAsync(name);
+        await page.GotoAsync($"/c/{conversation}");
+        await Expect(page.GetByText("Message 100.", new() { Exact = true })).ToBeInViewportAsync();
+        var log = page.GetByRole(AriaRole.Log);
+        var top = await log.EvaluateAsync<double>("e => e.scrollTop");
+        var pages = Regex.Count(Encoding.Latin1.GetString(await page.PdfAsync(new() { Format = "A4" })), @"/Type\s*/Page\b", RegexOptions.None, TimeSpan.FromSeconds(10));
+        Assert.InRange(pages, few / 25, few / 3); // of what a screen shows there had been one
+        Assert.InRange(await log.GetByRole(AriaRole.Article).CountAsync(), 1, MostShown);
+        Assert.Equal(top, await log.EvaluateAsync<double>("e => e.scrollTop"));
+        await page.Context.CloseAsync();
+    }
+
     /// <summary>As they lie in the database after a thousand questions and answers.</summary>
-    private async Task<(string Conversation, string First)> FillAsync(string owner)
+    private async Task<(string Conversation, string First)> FillAsync(string owner, int messages = Messages)
     {
         var conversation = Guid.CreateVersion7().ToString();
-        var ids = Enumerable.Range(0, Messages).Select(static _ => Guid.CreateVersion7().ToString()).ToList();
+        var ids = Enumerable.Range(0, messages).Select(static _ => Guid.CreateVersion7().ToString()).ToList();
         await world.App.Get<IDatabase>().WriteAsync(
             async session =>
             {
                 await session.Prepared("insert into conversations (id, owner_id, title, current_leaf, created_at, updated_at) values (@id, @owner, 'Long', @leaf, @now, @now)")
                     .Set("id", conversation).Set("owner", owner).Set("leaf", ids[^1]).Set("now", session.Now).RunAsync();
-                for (var i = 0; i < Messages; i++)
+                for (var i = 0; i < messages; i++)
                 {
                     await session.Prepared("""
                         insert into messages (id, conversation_id, owner_id, parent_id, branch_id, depth, role, content, agent, status, created_at)
@@ -158,7 +178,7 @@ public sealed class LargeConversationTests(WebWorld world)
                         """)
                         .Set("id", ids[i]).Set("conversation", conversation).Set("owner", owner).Set("parent", i == 0 ? null : ids[i - 1]).Set("depth", (long)i + 1)
                         .Set("role", i % 2 == 0 ? "user" : "assistant").Set("content", string.Create(CultureInfo.InvariantCulture, $"Message {i + 1}.")).Set("agent", i % 2 == 0 ? null : "communicator")
-                        .Set("at", UnixTime.ToMicros(session.Now) - Messages + i).RunAsync();
+                        .Set("at", UnixTime.ToMicros(session.Now) - messages + i).RunAsync();
                 }
             },
             CancellationToken.None);

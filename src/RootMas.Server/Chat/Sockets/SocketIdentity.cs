@@ -66,7 +66,7 @@ internal sealed class SocketIdentity(SocketChannel channel, HttpContext context,
         var (caller, refusal) = await callers.AuthenticateAsync(context, token);
         if (caller is null)
         {
-            return refusal ?? Problems.Unauthorized("invalid_token", "The token is not valid. Nothing was changed.");
+            return await CountAsync(refusal ?? Problems.Unauthorized("invalid_token", "The token is not valid. Nothing was changed."));
         }
 
         if (_caller is { } known && known.UserId != caller.UserId)
@@ -140,6 +140,18 @@ internal sealed class SocketIdentity(SocketChannel channel, HttpContext context,
         (_caller, _ended) = (caller, fresh);
         await old.DisposeAsync();
         return null;
+    }
+
+    /// <summary>A wrong token costs its address as much as by HTTP, and too many of them are refused as such.</summary>
+    private async ValueTask<Problem> CountAsync(Problem refusal)
+    {
+        if (refusal.Status != StatusCodes.Status401Unauthorized)
+        {
+            return refusal;
+        }
+
+        var limiter = context.RequestServices.GetRequiredService<RequestLimiter>();
+        return await limiter.CountFailureAsync(context, limiter.RouteOf(context)) ?? refusal;
     }
 
     private async ValueTask<Problem?> GreetAsync()

@@ -54,9 +54,7 @@ internal static class SocketsApi
     }
 
     /// <summary>Stricter than for other requests: also an origin that CORS allows, and a missing one, is not ours.</summary>
-    private static bool IsOwnPage(HttpRequest request) =>
-        request.Headers.Origin is [{ } origin] && Uri.TryCreate(origin, UriKind.Absolute, out var uri)
-        && uri.Scheme.Equals(request.Scheme, StringComparison.OrdinalIgnoreCase) && uri.Authority.Equals(request.Host.Value, StringComparison.OrdinalIgnoreCase);
+    private static bool IsOwnPage(HttpRequest request) => request.Headers.Origin is [{ } origin] && WebOrigin.IsOwn(origin, request);
 }
 
 /// <summary>What sockets are made of.</summary>

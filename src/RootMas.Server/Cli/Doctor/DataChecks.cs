@@ -73,7 +73,9 @@ internal static class DataChecks
         using var data = new DataDirectory(path);
         if (data.ReadOwner() is { } owner)
         {
-            yield return Finding.Ok("server", $"process {owner.Pid} owns {path} and listens on {owner.Url}");
+            yield return owner.Url is { } url
+                ? Finding.Ok("server", $"process {owner.Pid} owns {path} and listens on {url}")
+                : Finding.Note("server", $"process {owner.Pid} owns {path} and does not listen yet", "It starts, or it is another command at work on the data. Its log or its terminal says how far it is.");
             yield break; // what it writes at this moment is no leftover
         }
 

@@ -32,13 +32,13 @@ internal static class ImportCommand
             var tools = app.Services.GetRequiredService<IToolCatalog>();
             var report = new ImportReport();
             var agents = new ForeignAgent(await ModelsAsync(settings.ConfigPath, cancellationToken), tools.All.Select(static t => t.Name).ToHashSet(StringComparer.Ordinal), report);
-            var imported = await ReadAsync(folder, agents, report, cancellationToken);
+            var target = new ImportTarget(settings.ConfigPath, parsed.GetValue(Replace), report);
+            var imported = await ReadAsync(folder, agents, await target.StayingAsync(cancellationToken), report, cancellationToken);
             foreach (var problem in Refused(options.ToArguments(), settings.Variables, imported.Variables))
             {
                 report.Refused(".env", problem);
             }
 
-            var target = new ImportTarget(settings.ConfigPath, parsed.GetValue(Replace), report);
             var files = await target.PrepareAsync(imported, tools, app.Services.GetRequiredService<AgentsOptions>(), cancellationToken);
             var isDry = parsed.GetValue(DryRun);
             if (!isDry)
@@ -52,11 +52,11 @@ internal static class ImportCommand
         return command;
     }
 
-    private static async Task<Imported> ReadAsync(string folder, ForeignAgent agents, ImportReport report, CancellationToken cancellationToken)
+    private static async Task<Imported> ReadAsync(string folder, ForeignAgent agents, IReadOnlySet<string> staying, ImportReport report, CancellationToken cancellationToken)
     {
         try
         {
-            return await new ImportSource(folder, agents, report).ReadAsync(cancellationToken);
+            return await new ImportSource(folder, agents, staying, report).ReadAsync(cancellationToken);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -103,9 +103,9 @@ internal static class ImportCommand
         }
 
         terminal.Note(files.Count == 0 ? "Nothing is to be written." : $"{(isDry ? "Would write" : "Wrote")} to {config}: {string.Join(", ", files)}");
-        if (!isDry && files.Contains("imported/rootmas.env", StringComparer.Ordinal))
+        if (!isDry && Path.Combine(config, ImportTarget.Variables) is var variables && File.Exists(variables))
         {
-            terminal.Note($"Look at {Path.Combine(config, "imported", "rootmas.env")}, move its lines into your .env, and remove it: it holds secrets.");
+            terminal.Note($"Look at {variables}, move its lines into your .env, and remove it: it holds secrets.");
         }
     }
 }

@@ -9,7 +9,8 @@ namespace RootMas.Server.Cli.Import;
 internal sealed record Imported(IReadOnlyList<AgentDefinition> Agents, IReadOnlyList<(string Name, string Value)> Variables, JsonObject? Registry);
 
 /// <summary>Finds and reads agents.yaml, prompts, registry.json and .env below a folder.</summary>
-internal sealed class ImportSource(string folder, ForeignAgent agents, ImportReport report)
+/// <param name="staying">Names of our agents that theirs do not replace.</param>
+internal sealed class ImportSource(string folder, ForeignAgent agents, IReadOnlySet<string> staying, ImportReport report)
 {
     private static readonly string[] AgentFiles = ["agents.yaml", "agents.yml", "config/agents.yaml", "config/agents.yml"];
     private static readonly string[] PromptFolders = ["prompts", "config/prompts"];
@@ -102,6 +103,12 @@ internal sealed class ImportSource(string folder, ForeignAgent agents, ImportRep
 
             if (agents.Read(key, new ForeignFields(members, source), PromptOf) is not { } agent)
             {
+                continue;
+            }
+
+            if (staying.Contains(agent.Name))
+            {
+                report.Left(source, $"there is an agent '{agent.Name}' already and it stays; --replace takes theirs");
                 continue;
             }
 

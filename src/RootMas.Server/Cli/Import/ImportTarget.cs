@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using RootMas.Runtime.Tools;
@@ -11,21 +12,33 @@ namespace RootMas.Server.Cli.Import;
 /// <summary>The config directory that agents are taken into. All is made and checked beside it first; then files are replaced one by one, agents.yaml last, each as a whole.</summary>
 internal sealed class ImportTarget(string config, bool replace, ImportReport report)
 {
+    /// <summary>Where variables are put, below the config directory.</summary>
+    public const string Variables = Aside + "/rootmas.env";
+
     private const string Aside = "imported";
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
-    /// <summary>The files that would be written, by path below the config directory.</summary>
+    /// <summary>Names of our agents that theirs do not replace.</summary>
+    /// <exception cref="CliException">What is there cannot be read.</exception>
+    public async Task<IReadOnlySet<string>> StayingAsync(CancellationToken cancellationToken) =>
+        replace ? new HashSet<string>(StringComparer.Ordinal) : (await OursAsync(cancellationToken)).Names.ToHashSet(StringComparer.Ordinal);
+
+    /// <summary>The files that would be written, by path below the config directory: those that do not say the same already.</summary>
     /// <exception cref="CliException">The catalog would not be usable, or what is there cannot be read.</exception>
     public async Task<SortedDictionary<string, string>> PrepareAsync(Imported imported, IToolCatalog tools, AgentsOptions options, CancellationToken cancellationToken)
     {
         var files = new SortedDictionary<string, string>(StringComparer.Ordinal);
         var yaml = await OursAsync(cancellationToken);
-        var taken = Taken(imported.Agents, yaml.Names.ToHashSet(StringComparer.Ordinal));
-        if (taken.Count > 0)
+        foreach (var agent in imported.Agents.IntersectBy(yaml.Names, static a => a.Name, StringComparer.Ordinal))
         {
-            files[CatalogFiles.AgentsFile] = yaml.With(taken);
-            foreach (var agent in taken)
+            report.Changed(CatalogFiles.AgentsFile, $"agent '{agent.Name}' replaces ours; what was there is kept as …before-import");
+        }
+
+        if (imported.Agents.Count > 0)
+        {
+            files[CatalogFiles.AgentsFile] = yaml.With(imported.Agents);
+            foreach (var agent in imported.Agents)
             {
                 files[$"{CatalogFiles.PromptsFolder}/{agent.Name}.md"] = agent.Instructions + "\n";
             }
@@ -40,7 +53,15 @@ internal sealed class ImportTarget(string config, bool replace, ImportReport rep
 
         if (imported.Variables.Count > 0)
         {
-            files[$"{Aside}/rootmas.env"] = string.Concat(imported.Variables.Select(static v => $"{v.Name}={DotEnv.Quoted(v.Value) ?? v.Value}\n"));
+            files[Variables] = string.Concat(imported.Variables.Select(static v => $"{v.Name}={DotEnv.Quoted(v.Value) ?? v.Value}\n"));
+        }
+
+        foreach (var (name, text) in files.ToList())
+        {
+            if (await SaysAsync(Path.Combine(config, name), text, cancellationToken))
+            {
+                files.Remove(name);
+            }
         }
 
         return files;
@@ -65,6 +86,19 @@ internal sealed class ImportTarget(string config, bool replace, ImportReport rep
             }
 
             written.Add(name);
+        }
+    }
+
+    /// <summary>Written again, the same would also be kept aside: a second copy, and of secrets.</summary>
+    private static async Task<bool> SaysAsync(string path, string text, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return File.Exists(path) && (await File.ReadAllBytesAsync(path, cancellationToken)).AsSpan().SequenceEqual(Encoding.UTF8.GetBytes(text));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false; // whoever writes it says why that is not possible
         }
     }
 
@@ -105,23 +139,6 @@ internal sealed class ImportTarget(string config, bool replace, ImportReport rep
 
     /// <summary>The first one holds what was there before any import.</summary>
     private static string FreeName(string path) => Enumerable.Range(1, int.MaxValue).Select(n => n == 1 ? path : string.Create(CultureInfo.InvariantCulture, $"{path}.{n}")).First(static p => !File.Exists(p));
-
-    private List<AgentDefinition> Taken(IReadOnlyList<AgentDefinition> agents, HashSet<string> existing)
-    {
-        foreach (var agent in agents.Where(a => existing.Contains(a.Name)))
-        {
-            if (replace)
-            {
-                report.Changed(CatalogFiles.AgentsFile, $"agent '{agent.Name}' replaces ours; what was there is kept as …before-import");
-            }
-            else
-            {
-                report.Left(CatalogFiles.AgentsFile, $"there is an agent '{agent.Name}' already and it stays; --replace takes theirs");
-            }
-        }
-
-        return [.. agents.Where(a => replace || !existing.Contains(a.Name))];
-    }
 
     /// <summary>The whole catalog as it would be, read and checked by the server's own rules.</summary>
     private async Task CheckAsync(SortedDictionary<string, string> files, IToolCatalog tools, AgentsOptions options, CancellationToken cancellationToken)

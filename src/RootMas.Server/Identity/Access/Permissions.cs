@@ -73,6 +73,9 @@ public static class Permissions
         return permissions.Contains(permission) || permission == SignedIn || (permission != ReadContent && permissions.Contains(Everything));
     }
 
+    /// <summary>Whether whoever has <paramref name="permissions"/> may all that <paramref name="others"/> allow.</summary>
+    public static bool Cover(IReadOnlySet<string> permissions, IReadOnlySet<string> others) => All.All(one => !Allows(others, one) || Allows(permissions, one));
+
     /// <summary>Why these cannot be scopes, for people; null: they can.</summary>
     public static string? NotScopes(IReadOnlyCollection<string?>? scopes)
     {

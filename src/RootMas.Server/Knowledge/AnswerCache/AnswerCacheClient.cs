@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Microsoft.Extensions.AI;
 using RootMas.Runtime.Agents;
 using RootMas.Server.Knowledge.Documents;
+using RootMas.Server.Models.Pipeline;
 using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Knowledge.AnswerCache;
@@ -14,6 +15,9 @@ internal sealed record CacheStage(AnswerLevels Levels, AnswerLookup Lookup, Answ
 
     /// <summary>Null: no other process can change agents.</summary>
     public Func<ModelCall, CancellationToken, Task<bool>>? IsCatalogNewest { get; init; }
+
+    /// <summary>Whom a call leads to now: another model gives other answers.</summary>
+    public required Func<ModelCall, AskedModels> Asked { get; init; }
 }
 
 /// <summary>
@@ -51,7 +55,7 @@ internal sealed class AnswerCacheClient(IChatClient inner, CacheStage parts) : D
             yield break;
         }
 
-        var request = AnswerRequest.Of(messages, options, call, version);
+        var request = AnswerRequest.Of(messages, options, call, version, parts.Asked(call));
         var epoch = parts.Levels.Epoch;
         var turn = call.NoCache ? Turn.Bypassing : await TurnAsync(request, epoch, cancellationToken);
         if (turn.Found.Answer is { } kept)
@@ -213,7 +217,7 @@ internal sealed class AnswerCacheClient(IChatClient inner, CacheStage parts) : D
         }
 
         // One that came to its end is learned from whether it may be kept or not: else what is asked where it may not would be given without anybody seeing how often that is wrong.
-        if (epoch == parts.Levels.Epoch && (isKept || (capture.IsWhole && parts.Options.IsSemantic && parts.Levels.Index.Has(request.Partition))))
+        if (epoch == parts.Levels.Epoch && (isKept || SaysSomething(request, capture, refusal)))
         {
             parts.Learner.Offer(new Lesson(request, answer, turn.Found.Considered, epoch) { IsKept = isKept });
         }
@@ -231,6 +235,10 @@ internal sealed class AnswerCacheClient(IChatClient inner, CacheStage parts) : D
             parts.Flights.End(request.Key, flight, epoch == parts.Levels.Epoch ? answer : null, mayShare: answer is not null || capture.IsLeft);
         }
     }
+
+    /// <summary>Of the answers that are kept, one that is not kept itself.</summary>
+    private bool SaysSomething(in AnswerRequest request, AnswerCapture capture, string? refusal) =>
+        capture.IsWhole && refusal != CacheRules.StandIn && parts.Options.IsSemantic && parts.Levels.Index.Has(request.Partition);
 
     /// <summary>A purge that comes between look and keeping is not undone by it.</summary>
     private void Remember(Digest key, CachedAnswer answer, long epoch)

@@ -133,16 +133,31 @@ internal sealed class AnswerPurge(AnswerLevels levels, ChangeFeed changes) : IAn
         var gone = levels.Index.Answers.Where(answer => answer.IsOf(scope)).Select(static answer => answer.Id).ToHashSet();
         gone.UnionWith(removed);
         levels.Index.Remove(answer => gone.Contains(answer.Id));
-        if (scope.Kind == "user")
+        if (QuestionsOf(scope) is { } asked)
         {
-            gone.UnionWith(levels.Index.RemoveAskedBy(scope.Id));
+            gone.UnionWith(levels.Index.RemoveQuestions(asked));
         }
 
-        // Of everybody's answers the memory does not know who asked: all of them are read again when they are asked for.
-        levels.Memory.Remove(answer => KnownAnswer.Of(answer).IsOf(scope) || (scope.Kind == "user" && answer.OwnerId == AnswerRequest.Public));
+        levels.Memory.Remove(answer => gone.Contains(answer.Id) || KnownAnswer.Of(answer).IsOf(scope) || IsAskedFor(answer, scope));
         if (levels.Redis is { } redis)
         {
             await redis.RemoveAsync(gone);
         }
     }
+
+    /// <summary>Questions that go whoever has the answers; null: answers are what goes.</summary>
+    private static Predicate<KnownQuestion>? QuestionsOf(PurgeScope scope) => scope.Kind switch
+    {
+        "user" => question => question.IsAskedBy(scope.Id),
+        "conversation" => question => question.ConversationId == scope.Id,
+        _ => null,
+    };
+
+    /// <summary>Of everybody's answers the memory does not know who asked: all of them are read again when they are asked for.</summary>
+    private static bool IsAskedFor(CachedAnswer answer, PurgeScope scope) => scope.Kind switch
+    {
+        "user" => answer.OwnerId == AnswerRequest.Public,
+        "conversation" => answer.ConversationId == scope.Id,
+        _ => false,
+    };
 }

@@ -214,20 +214,20 @@ internal sealed class AnswerIndex
         }
     }
 
-    /// <summary>Removes the user's questions, whoever may have the answers, and answers that no other question has. Ids of those.</summary>
-    public IReadOnlyList<Guid> RemoveAskedBy(string userId)
+    /// <summary>Removes questions, whoever may have the answers, and answers that no other question has. Ids of those.</summary>
+    public IReadOnlyList<Guid> RemoveQuestions(Predicate<KnownQuestion> which)
     {
         lock (_lock)
         {
-            foreach (var question in _byKey.Values.Where(question => question.IsAskedBy(userId)).ToList())
+            foreach (var question in _byKey.Values.Where(question => which(question)).ToList())
             {
                 _byKey.Remove(question.Key);
             }
 
-            RemoveCompared(question => question.IsAskedBy(userId));
+            RemoveCompared(which);
             foreach (var held in _answers.Values)
             {
-                held.Questions.RemoveAll(question => question.IsAskedBy(userId));
+                held.Questions.RemoveAll(which);
             }
 
             List<Guid> gone = [.. _answers.Where(static pair => pair.Value.Questions.Count == 0).Select(static pair => pair.Key)];

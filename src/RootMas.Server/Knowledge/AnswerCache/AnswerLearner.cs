@@ -209,7 +209,7 @@ internal sealed partial class AnswerLearner(AnswerLevels levels, AnswerLookup lo
             return;
         }
 
-        var known = new KnownQuestion(Guid.CreateVersion7(tools.Clock.GetUtcNow()), lesson.Request.Partition, lesson.Request.Key, same ?? KnownAnswer.Of(fresh), marks, vector) { Asker = lesson.Request.Call.OwnerId };
+        var known = new KnownQuestion(Guid.CreateVersion7(tools.Clock.GetUtcNow()), lesson.Request.Partition, lesson.Request.Key, same ?? KnownAnswer.Of(fresh), marks, vector) { Asker = lesson.Request.Call.OwnerId, ConversationId = lesson.Request.Call.ConversationId };
         await _keeper.StoreAsync(lesson, new StoredQuestion(known, lesson.Request.Question, vector is null ? "" : embedder), isNew: same is null, observation, cancellationToken);
     }
 

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.AI;
 using RootMas.Runtime.Agents;
+using RootMas.Server.Models.Pipeline;
 
 namespace RootMas.Server.Knowledge.AnswerCache;
 
@@ -18,10 +19,13 @@ internal readonly record struct AnswerRequest(Digest Partition, Digest Key, stri
 
     public string Owner => OwnerOf(Call);
 
+    /// <summary>Whom the request leads to.</summary>
+    public AskedModels Models { get; init; } = AskedModels.None;
+
     /// <summary>
-    /// The partition is equal match over owner, agent, prompt version, tool definitions, tier and model, knowledge version, language, response schema, sampling parameters, documents in the request, taint, and all messages but the last.
+    /// The partition is equal match over owner, agent, prompt version, tool definitions, tier and model and whom these lead to, knowledge version, language, response schema, sampling parameters, documents in the request, taint, and all messages but the last.
     /// </summary>
-    public static AnswerRequest Of(IReadOnlyList<ChatMessage> messages, ChatOptions options, ModelCall call, string knowledgeVersion)
+    public static AnswerRequest Of(IReadOnlyList<ChatMessage> messages, ChatOptions options, ModelCall call, string knowledgeVersion, AskedModels models)
     {
         var question = call.Question!;
         using var fields = DigestFields.Rent();
@@ -30,6 +34,7 @@ internal readonly record struct AnswerRequest(Digest Partition, Digest Key, stri
         fields.Add(3, call.PromptVersion);
         fields.Add(4, call.Tier);
         fields.Add(5, call.Model);
+        fields.Add(24, models.Identity);
         fields.Add(6, knowledgeVersion);
         fields.Add(7, Language.Of(question));
         fields.Add(8, call.Tainted ? 1d : 0d);
@@ -53,7 +58,7 @@ internal readonly record struct AnswerRequest(Digest Partition, Digest Key, stri
         fields.Clear();
         fields.Add(1, partition);
         fields.Add(2, question);
-        return new AnswerRequest(partition, fields.ToDigest(), question, call);
+        return new AnswerRequest(partition, fields.ToDigest(), question, call) { Models = models };
     }
 
     private static string OwnerOf(ModelCall call) => call.Cache == "public" ? Public : call.OwnerId;

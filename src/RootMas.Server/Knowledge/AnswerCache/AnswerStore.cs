@@ -37,7 +37,7 @@ internal sealed class AnswerStore(IDatabase database)
 
     private const string Columns = """
         q.id, q.partition, q.request, q.marks, q.embedder, q.vector, q.question,
-        a.id, a.owner_id, a.agent, a.prompt_version, a.documents, a.cost_micro_usd, a.expires_at, q.asker_id
+        a.id, a.owner_id, a.agent, a.prompt_version, a.documents, a.cost_micro_usd, a.expires_at, q.asker_id, q.conversation_id
         FROM cached_questions q JOIN cached_answers a ON a.id = q.answer_id
         """;
 
@@ -50,8 +50,8 @@ internal sealed class AnswerStore(IDatabase database)
         """;
 
     private const string InsertQuestion = """
-        INSERT INTO cached_questions (id, answer_id, owner_id, partition, request, question, marks, embedder, vector, created_at, asker_id)
-        VALUES (@id, @answer, @owner, @partition, @request, @question, @marks, @embedder, @vector, @created, @asker)
+        INSERT INTO cached_questions (id, answer_id, owner_id, partition, request, question, marks, embedder, vector, created_at, asker_id, conversation_id)
+        VALUES (@id, @answer, @owner, @partition, @request, @question, @marks, @embedder, @vector, @created, @asker, @conversation)
         """;
 
     private const string InsertObservation = "INSERT INTO cache_observations (id, answer_id, similarity, margin, is_same, embedder, predicted) VALUES (@id, @answer, @similarity, @margin, @same, @embedder, @predicted)";
@@ -62,6 +62,8 @@ internal sealed class AnswerStore(IDatabase database)
 
     /// <summary>Everybody's answers may be to questions of one user.</summary>
     private const string AskedBy = "DELETE FROM cached_questions WHERE asker_id = @id OR (asker_id >= @id || '/' AND asker_id < @id || '0') RETURNING answer_id";
+
+    private const string AskedIn = "DELETE FROM cached_questions WHERE conversation_id = @id RETURNING answer_id";
 
     private static readonly SqlText Unasked = SqlDialect.InList("DELETE FROM cached_answers WHERE", "id", "ids", "AND NOT EXISTS (SELECT 1 FROM cached_questions q WHERE q.answer_id = cached_answers.id)");
 
@@ -121,7 +123,7 @@ internal sealed class AnswerStore(IDatabase database)
         var known = question.Known;
         await session.SendAsync(session.Prepared(InsertQuestion).Set("id", known.Id.ToString()).Set("answer", known.Answer.Id.ToString()).Set("owner", known.Answer.OwnerId)
             .Set("partition", known.Partition.ToString()).Set("request", known.Key.ToString()).Set("question", question.Text).Set("marks", known.Marks.Text)
-            .Set("embedder", question.Embedder).Set("vector", ToBytes(known.Vector)).Set("created", session.Now).Set("asker", known.Asker));
+            .Set("embedder", question.Embedder).Set("vector", ToBytes(known.Vector)).Set("created", session.Now).Set("asker", known.Asker).Set("conversation", known.ConversationId));
     }
 
     public static async ValueTask InsertAsync(DbSession session, StoredObservation observation) =>
@@ -142,6 +144,11 @@ internal sealed class AnswerStore(IDatabase database)
     /// <summary>Removes what the scope says. The answers that went.</summary>
     public static async ValueTask<IReadOnlyList<Guid>> RemoveAsync(DbSession session, PurgeScope scope)
     {
+        if (scope.Kind == "conversation")
+        {
+            return Ids(await RemoveAskedAsync(session, AskedIn, scope.Id));
+        }
+
         var which = scope.Kind switch
         {
             "user" => "owner_id = @id OR (owner_id >= @id || '/' AND owner_id < @id || '0')",
@@ -163,13 +170,14 @@ internal sealed class AnswerStore(IDatabase database)
             await session.Prepared(QuestionsOf).Set("ids", JsonSerializer.Serialize(removed)).RunAsync();
         }
 
-        return Ids(scope.Kind == "user" ? [.. removed, .. await RemoveAskedByAsync(session, scope.Id)] : removed);
+        return Ids(scope.Kind == "user" ? [.. removed, .. await RemoveAskedAsync(session, AskedBy, scope.Id)] : removed);
     }
 
-    /// <summary>Questions that the user put to agents whose answers are everybody's, and answers that nobody else asked for.</summary>
-    private static async ValueTask<List<string>> RemoveAskedByAsync(DbSession session, string userId)
+    /// <summary>Questions by who asked them or where, and the answers that no other question has.</summary>
+    /// <param name="id">Of the user, whose questions may have been put to agents with answers for everybody, or of the conversation.</param>
+    private static async ValueTask<List<string>> RemoveAskedAsync(DbSession session, string questions, string id)
     {
-        var answers = await session.Prepared(AskedBy).Set("id", userId).ListAsync(static row => row.GetString(0));
+        var answers = await session.Prepared(questions).Set("id", id).ListAsync(static row => row.GetString(0));
         return answers.Count == 0 ? answers : await session.Prepared(UnaskedWith).Set("ids", JsonSerializer.Serialize(answers.Distinct(StringComparer.Ordinal))).ListAsync(static row => row.GetString(0));
     }
 
@@ -254,7 +262,7 @@ internal sealed class AnswerStore(IDatabase database)
         var vector = row.IsDBNull(5) ? null : MemoryMarshal.Cast<byte, float>(row.Bytes(5)).ToArray();
         // Made anew of the question: another version may have written the row, and its marks would not fit those of the questions that are asked now.
         var marks = vector is null ? new QuestionMarks(row.GetString(3), " ") : MeaningMarks.Of(row.GetString(6));
-        var known = new KnownQuestion(Guid.Parse(row.GetString(0)), Digest.Parse(row.GetString(1)), Digest.Parse(row.GetString(2)), answer, marks, vector) { Asker = row.StringOrNull(14) };
+        var known = new KnownQuestion(Guid.Parse(row.GetString(0)), Digest.Parse(row.GetString(1)), Digest.Parse(row.GetString(2)), answer, marks, vector) { Asker = row.StringOrNull(14), ConversationId = row.StringOrNull(15) };
         return new StoredQuestion(known, row.GetString(6), row.GetString(4));
     }
 

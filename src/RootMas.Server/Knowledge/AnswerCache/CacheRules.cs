@@ -13,6 +13,9 @@ internal static class CacheRules
     /// <summary>A model of another tier than the one that was wanted has answered: a good answer, and not the one that this tier gives.</summary>
     public const string OtherTier = "other_tier";
 
+    /// <summary>The built-in rules spoke because the models of the tier failed: that is nothing to go on with once they work again, and says nothing about what they said.</summary>
+    public const string StandIn = "stand_in";
+
     private static readonly SearchValues<string> ToolMarks = SearchValues.Create(["<untrusted source=\"tool\""], StringComparison.Ordinal);
 
     /// <summary>Why the answer to this request is neither kept nor given from what is kept; null: it may be.</summary>

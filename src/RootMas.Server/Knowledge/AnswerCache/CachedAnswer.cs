@@ -14,6 +14,9 @@ public sealed record CachedAnswer
     /// <summary>Whose it is; <c>*</c>: everybody's.</summary>
     public required string OwnerId { get; init; }
 
+    /// <summary>Where it was asked for; null: in no conversation, or a version that did not say so kept it.</summary>
+    public string? ConversationId { get; init; }
+
     public required string Agent { get; init; }
 
     public required string PromptVersion { get; init; }
@@ -102,11 +105,12 @@ internal sealed class AnswerCapture
     {
         var call = request.Call;
         var text = _text.ToString();
-        refusal = !IsWhole || !_hasStopped ? "cut" : !_isPlain ? "tool_calls" : CacheRules.Refusal(text, call);
+        refusal = !IsWhole || !_hasStopped ? "cut" : !_isPlain ? "tool_calls" : request.Models.StandsIn(call.ModelUsed) ? CacheRules.StandIn : CacheRules.Refusal(text, call);
         return refusal is not (null or CacheRules.OtherTier) ? null : new CachedAnswer
         {
             Id = Guid.CreateVersion7(now),
             OwnerId = request.Owner,
+            ConversationId = call.ConversationId,
             Agent = call.Agent ?? "",
             PromptVersion = call.PromptVersion,
             Documents = call.Documents ?? [],

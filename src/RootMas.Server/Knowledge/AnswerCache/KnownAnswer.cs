@@ -57,6 +57,9 @@ internal sealed record KnownQuestion(Guid Id, Digest Partition, Digest Key, Know
     /// <summary>Who asked it, also where the answer is everybody's; null: an older version wrote it.</summary>
     public string? Asker { get; init; }
 
+    /// <summary>Where it was asked; null: in none, or an older version wrote it.</summary>
+    public string? ConversationId { get; init; }
+
     /// <summary>By the user, or by somebody for whom the user speaks.</summary>
     public bool IsAskedBy(string userId) => Asker is not null && (Asker == userId || Asker.StartsWith(userId + "/", StringComparison.Ordinal));
 }

@@ -86,7 +86,7 @@ public sealed record NewCollection
 {
     /// <summary>Its name: 1 to 100 characters.</summary>
     /// <example>Handbooks</example>
-    [StringLength(100, MinimumLength = 1)]
+    [TrimmedLength(1, 100)]
     public required string Name { get; init; }
 
     /// <summary>What it is for: up to 1,000 characters.</summary>
@@ -100,7 +100,7 @@ public sealed record CollectionPatch
 {
     /// <summary>A new name: 1 to 100 characters.</summary>
     /// <example>Handbooks</example>
-    [StringLength(100, MinimumLength = 1)]
+    [TrimmedLength(1, 100)]
     public string? Name { get; init; }
 
     /// <summary>A new description: up to 1,000 characters.</summary>

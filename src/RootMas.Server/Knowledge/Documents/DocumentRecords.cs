@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using RootMas.Server.Knowledge.Documents.Search;
+using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Knowledge.Documents;
 
@@ -154,7 +155,7 @@ public sealed record KnowledgeSearchRequest
 {
     /// <summary>A question, or words: 1 to 1,000 characters.</summary>
     /// <example>How many days of leave are there?</example>
-    [StringLength(1_000, MinimumLength = 1)]
+    [TrimmedLength(1, 1_000)]
     public required string Query { get; init; }
 
     /// <summary>Only in these collections, by id; absent: in all that one can read. At most 50.</summary>

@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
+using RootMas.Server.Identity.Limits;
 using RootMas.Server.Knowledge.Documents.Extraction;
 using RootMas.Server.Knowledge.Documents.Search;
 using RootMas.Server.Platform.Http;
@@ -44,8 +45,8 @@ internal static class DocumentsApi
             .WithSummary("Delete a document").WithDescription("With its text, its chunks, their vectors, kept answers, and title and words of it in earlier answers' citations and in what runs show of their logs. What answers themselves say stays.");
         Refuses404(documents.MapGet("/{id}/text", Text)).RequirePermission(Read).WithName("GetDocumentText").Refuses(409, "document_not_ready", "It is still being read, or could not be.")
             .WithSummary("Read the text").WithDescription("A stretch of the text, by offsets as citations give them, at most 200,000 characters.");
-        Refuses404(documents.MapGet("/{id}/events", Events)).RequirePermission(Read).WithName("FollowDocument").Produces(200, contentType: "text/event-stream")
-            .WithSummary("Watch the indexing").WithDescription("Server-sent events `document.progress`, each with the document as GET /documents/{id} gives it, whenever something changed; the last one, when it is ready or failed, ends the stream.");
+        Refuses404(documents.MapGet("/{id}/events", Events)).RequirePermission(Read).AttachesStream(StreamKind.Events).WithName("FollowDocument").Produces(200, contentType: EventStreams.MediaType)
+            .WithSummary("Watch the indexing").WithDescription("Server-sent events `document.progress`, each with the document as GET /documents/{id} gives it, whenever something changed; the last one, when it is ready or failed, ends the stream. Silence is bridged by comments. When the session ends, an `error` event with a problem is the last.");
         routes.MapPost("/api/v1/knowledge/search", SearchAsync).RequirePermission(Read).AuditsNothing("a read").WithTags("Documents").WithName("SearchKnowledge")
             .WithSummary("Search the documents").WithDescription("By words and by meaning at once. Passages come with the mark, page and offsets that citations have.");
     }
@@ -165,8 +166,15 @@ internal static class DocumentsApi
         }
 
         var from = Math.Min(start ?? 0, text.Length);
-        var to = Math.Min(Math.Min(end ?? text.Length, text.Length), from + LongestText);
+        var to = EndOf(text, from, Math.Min(end ?? text.Length, text.Length));
         return TypedResults.Ok(new DocumentText { DocumentId = id, Start = from, End = to, Characters = text.Length, Text = Whole(text, from, to) });
+    }
+
+    /// <summary>Where the limit is what ends it, no character is cut: whoever goes on there has the whole text.</summary>
+    private static int EndOf(string text, int from, int wanted)
+    {
+        var most = from + LongestText;
+        return wanted <= most ? wanted : char.IsSurrogatePair(text[most - 1], text[most]) ? most - 1 : most;
     }
 
     /// <summary>Half a character at either end becomes the replacement character, as JSON cannot carry it.</summary>
@@ -189,7 +197,15 @@ internal static class DocumentsApi
     private static async Task<IResult> Events([Description("The document.")] string id, DocumentStore store, DocumentWatch watch, HttpContext context)
     {
         var user = context.Caller().UserId;
-        return await store.FindAsync(id, user, context.RequestAborted) is null ? NotFound() : new DocumentEventStream(watch.ChangesAsync(id, user, context.RequestAborted));
+        if (await store.FindAsync(id, user, context.RequestAborted) is null)
+        {
+            return NotFound();
+        }
+
+        // There is no other form: who asks for none gets the stream too, and has no place yet.
+        return !EventStreams.AreWanted(context.Request) && await OpenStreams.AttachAsync(context) is { } full
+            ? full
+            : new DocumentEventStream(watch.ChangesAsync(id, user, context.RequestAborted));
     }
 
     private static async Task<Ok<KnowledgeSearchAnswer>> SearchAsync(KnowledgeSearchRequest request, KnowledgeSearch search, HttpContext context)

@@ -47,17 +47,17 @@ public sealed record GraphQueryRequest
 
     /// <summary>Name or id of the entity, for neighbours, path and subgraph.</summary>
     /// <example>user</example>
-    [StringLength(200, MinimumLength = 1)]
+    [TrimmedLength(1, 200)]
     public string? Entity { get; init; }
 
     /// <summary>Name or id of the entity where a path ends.</summary>
     /// <example>Kazan</example>
-    [StringLength(200, MinimumLength = 1)]
+    [TrimmedLength(1, 200)]
     public string? To { get; init; }
 
     /// <summary>Words, for search.</summary>
     /// <example>Kazan</example>
-    [StringLength(500, MinimumLength = 1)]
+    [TrimmedLength(1, 500)]
     public string? Text { get; init; }
 
     /// <summary>Only relations of these types; absent: of all.</summary>

@@ -92,7 +92,7 @@ internal sealed class FactReading(IChatClient models, MemoryOptions options)
     {
         var (text, evidence, number) = (found.GetProperty("text").GetString()!.Trim(), found.GetProperty("evidence").GetString()!, SchemaValue.Integer(found.GetProperty("said")) ?? 0);
         var confidence = Math.Clamp(SchemaValue.Integer(found.GetProperty("confidence")) ?? 0, 0, 100);
-        if (number < 1 || number > said.Count || text.Length is < 3 or > FactText.MaxLength || confidence < options.LeastConfidence || !IsSaid(evidence, said[number - 1].Text))
+        if (number < 1 || number > said.Count || text.Length is < FactText.MinLength or > FactText.MaxLength || confidence < options.LeastConfidence || !IsSaid(evidence, said[number - 1].Text))
         {
             return null;
         }

@@ -8,9 +8,10 @@ namespace RootMas.Server.Knowledge.Memory;
 /// <summary>What can be seen in the words of a fact, in English and Russian: whether two say the same, what they are about, and what is better not kept or not told.</summary>
 internal static partial class FactText
 {
+    public const int MinLength = 3;
     public const int MaxLength = 1_000;
 
-    /// <summary>Without case, punctuation and doubled spaces; ё is е. Equal forms are the same fact.</summary>
+    /// <summary>Without case, punctuation and doubled spaces; ё is е. Facts that say the same have equal forms; those of other forms do not.</summary>
     public static string Normalize(string text)
     {
         var result = new StringBuilder(text.Length);
@@ -29,6 +30,9 @@ internal static partial class FactText
 
         return result.ToString().TrimEnd();
     }
+
+    /// <summary>Whether two facts say the same: apart from case, spaces and punctuation, but with the signs that make another word or number: "C++", "-5", "5 %", "1/2".</summary>
+    public static bool SaysTheSame(string one, string other) => FactSigns.Form(one) == FactSigns.Form(other);
 
     /// <summary>What the fact is about, if only one can be true of it: given, or seen in its words.</summary>
     public static string? AttributeOf(string text, string? given) =>

@@ -11,7 +11,7 @@ internal static class FactWrites
         on conflict (owner_id) do update set version = memory_owners.version + 1, updated_at = excluded.updated_at
         """;
 
-    private const string Same = $"select {Fact.Columns} from memory_facts where owner_id = @owner and status = @status and norm = @norm limit 1";
+    private const string OfForm = $"select {Fact.Columns} from memory_facts where owner_id = @owner and status = @status and norm = @norm order by id";
 
     private const string SameAttribute = $"select {Fact.Columns} from memory_facts where owner_id = @owner and status = 'active' and attribute = @attribute";
 
@@ -144,20 +144,15 @@ internal static class FactWrites
 
     private static async ValueTask<Fact?> KnownAsync(DbSession session, string ownerId, NewFact fact, string norm)
     {
-        var known = await session.Prepared(Same).Set("owner", ownerId).Set("status", FactWords.Active).Set("norm", norm).FirstOrDefaultAsync(Fact.Read)
-            ?? (fact.Proposed ? await session.Prepared(Same).Set("owner", ownerId).Set("status", FactWords.Proposed).Set("norm", norm).FirstOrDefaultAsync(Fact.Read) : null);
-        if (known is null || known.ValidUntil <= session.Now)
-        {
-            return null;
-        }
-
-        if (fact.Proposed)
-        {
-            return known; // text from outside that nobody agreed to makes nothing surer
-        }
-
-        return await StrengthenAsync(session, known, fact);
+        var known = await SameAsync(session, ownerId, FactWords.Active, (fact.Text, norm)) ?? (fact.Proposed ? await SameAsync(session, ownerId, FactWords.Proposed, (fact.Text, norm)) : null);
+        return known is null || fact.Proposed ? known // text from outside that nobody agreed to makes nothing surer
+            : await StrengthenAsync(session, known, fact);
     }
+
+    /// <summary>Of those with the stored form, which leaves signs away, the one that says the same and is not over.</summary>
+    private static async ValueTask<Fact?> SameAsync(DbSession session, string ownerId, string status, (string Text, string Norm) fact) =>
+        (await session.Prepared(OfForm).Set("owner", ownerId).Set("status", status).Set("norm", fact.Norm).ListAsync(Fact.Read))
+            .Find(known => !(known.ValidUntil <= session.Now) && FactText.SaysTheSame(known.Text, fact.Text));
 
     /// <summary>
     /// Said again: as sure as the surer of both, and a little more. Anybody makes it more sensitive, and only its user less; until when it is true says whoever spoke last and said so.

@@ -180,7 +180,9 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
             await store.ChangeAsync(session, batch.OwnerId); // the owner is held before the conversation, as erasing a user does it
             foreach (var (fact, relations) in await StillSaidAsync(session, batch.OwnerId, ours))
             {
-                if (await FactWrites.KeepAsync(session, batch.OwnerId, fact, options.MaxFacts) is { Outcome: not Kept.Known, Fact: { } kept })
+                var made = await FactWrites.KeepAsync(session, batch.OwnerId, fact, options.MaxFacts);
+                await store.TellKeptAsync(session, batch.OwnerId, made);
+                if (made is { Outcome: not Kept.Known, Fact: { } kept })
                 {
                     await GraphFacts.WriteAsync(session, kept, relations);
                 }

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
+using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Knowledge.Memory;
 
@@ -8,7 +9,7 @@ public sealed record NewFactRequest
 {
     /// <summary>The fact, in one sentence that is complete in itself: 3 to 1,000 characters.</summary>
     /// <example>I live in Kazan</example>
-    [StringLength(FactText.MaxLength, MinimumLength = 3)]
+    [TrimmedLength(FactText.MinLength, FactText.MaxLength)]
     public required string Text { get; init; }
 
     /// <summary>What only one can be true of at a time, such as home or employer: an older fact with the same attribute is replaced. Absent: it is seen in the text, or several can be true.</summary>
@@ -37,7 +38,7 @@ public sealed record FactCorrection
 {
     /// <summary>The fact as it should read: 3 to 1,000 characters. Another text becomes a new version; the old one stays in its history.</summary>
     /// <example>I live in Moscow</example>
-    [StringLength(FactText.MaxLength, MinimumLength = 3)]
+    [TrimmedLength(FactText.MinLength, FactText.MaxLength)]
     public string? Text { get; init; }
 
     /// <summary>Whether it is told only when it is asked for.</summary>

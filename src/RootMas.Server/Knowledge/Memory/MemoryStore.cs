@@ -111,10 +111,10 @@ internal sealed class MemoryStore
         _database.LookAsync(async session => await session.Prepared(All).Set("owner", ownerId).ListAsync(Fact.Read), cancellationToken);
 
     /// <param name="also">Written in the same transaction, with the fact's id.</param>
-    public Task<KeptFact> KeepAsync(string ownerId, NewFact fact, Made? also, CancellationToken cancellationToken) => _database.WriteAsync(
+    public async Task<KeptFact> KeepAsync(string ownerId, NewFact fact, Made? also, CancellationToken cancellationToken) => (await ChangeAsync(
+        ownerId,
         async session =>
         {
-            await ChangeAsync(session, ownerId);
             var kept = await KeepAsync(session, ownerId, fact);
             if (kept.Fact is { } there && also is not null)
             {
@@ -123,13 +123,13 @@ internal sealed class MemoryStore
 
             return kept;
         },
-        cancellationToken);
+        cancellationToken))!.Value;
 
     /// <summary>The user's decision about a proposed fact. Null: there is no such proposal.</summary>
-    public Task<KeptFact?> DecideAsync(string ownerId, string id, bool keep, CancellationToken cancellationToken) => _database.WriteAsync<KeptFact?>(
+    public Task<KeptFact?> DecideAsync(string ownerId, string id, bool keep, CancellationToken cancellationToken) => ChangeAsync(
+        ownerId,
         async session =>
         {
-            await ChangeAsync(session, ownerId);
             if (await FactWrites.FindAsync(session, ownerId, id) is not { Status: FactWords.Proposed } proposal)
             {
                 return null;
@@ -140,16 +140,16 @@ internal sealed class MemoryStore
         cancellationToken);
 
     /// <summary>The user's own words in place of a fact: a new version if the text changes, which is theirs and no longer from outside. Null: there is no such fact, or it was changed meanwhile.</summary>
-    public Task<KeptFact?> CorrectAsync(string ownerId, Fact read, NewFact wanted, CancellationToken cancellationToken) => _database.WriteAsync<KeptFact?>(
+    public Task<KeptFact?> CorrectAsync(string ownerId, Fact read, NewFact wanted, CancellationToken cancellationToken) => ChangeAsync(
+        ownerId,
         async session =>
         {
-            await ChangeAsync(session, ownerId);
             if (await FactWrites.FindAsync(session, ownerId, read.Id) is not { Status: not FactWords.Superseded } now || now.UpdatedAt != read.UpdatedAt)
             {
                 return null;
             }
 
-            if (now.Status == FactWords.Active && FactText.Normalize(wanted.Text) == now.Norm)
+            if (now.Status == FactWords.Active && FactText.SaysTheSame(wanted.Text, now.Text))
             {
                 await session.Prepared(Revise).Set("text", wanted.Text).Set("sensitivity", wanted.Sensitivity).Set("until", wanted.ValidUntil).Set("now", session.Now)
                     .Set("id", now.Id).Set("owner", ownerId).RunAsync();
@@ -184,6 +184,9 @@ internal sealed class MemoryStore
         await ForgetAnswersAsync(ownerId);
         return gone;
     }
+
+    /// <summary>In the transaction that keeps a fact. One that is told only when asked for stands in no prompt, so kept answers that were given without it look as good as before; they go as when something is forgotten.</summary>
+    public ValueTask TellKeptAsync(DbSession session, string ownerId, KeptFact kept) => IsHidden(kept) ? TellForgottenAsync(session, ownerId) : ValueTask.CompletedTask;
 
     /// <summary>After the commit <see cref="ForgetAnswersAsync"/> is done, also if this process dies before it.</summary>
     public async ValueTask TellForgottenAsync(DbSession session, string ownerId) => await _outbox.AddAsync(session, ForgottenFacts.Topic, ownerId);
@@ -233,6 +236,32 @@ internal sealed class MemoryStore
             Signals.Changed();
         });
     }
+
+    /// <summary>A change of one fact in a transaction of its own. Null: there was nothing to change.</summary>
+    private async Task<KeptFact?> ChangeAsync(string ownerId, Func<DbSession, ValueTask<KeptFact?>> change, CancellationToken cancellationToken)
+    {
+        var changed = await _database.WriteAsync<KeptFact?>(
+            async session =>
+            {
+                await ChangeAsync(session, ownerId);
+                if (await change(session) is not { } kept)
+                {
+                    return null;
+                }
+
+                await TellKeptAsync(session, ownerId, kept);
+                return kept;
+            },
+            cancellationToken);
+        if (changed is { } there && IsHidden(there))
+        {
+            await ForgetAnswersAsync(ownerId);
+        }
+
+        return changed;
+    }
+
+    private static bool IsHidden(KeptFact kept) => kept.Fact is { IsSensitive: true, Status: FactWords.Active };
 
     /// <summary>Removes a proposal once what takes its place is kept: a refused one loses nothing.</summary>
     /// <param name="fact">Null: it is discarded.</param>

@@ -35,6 +35,8 @@ internal sealed class MemoryCalls(MemoryStore store, IMemorySources? sources = n
         },
         cancellationToken);
 
+    public ValueTask TellKeptAsync(DbSession session, string ownerId, KeptFact kept) => store.TellKeptAsync(session, ownerId, kept);
+
     public ValueTask TellForgottenAsync(DbSession session, string ownerId) => store.TellForgottenAsync(session, ownerId);
 
     public ValueTask ForgetAnswersAsync(string ownerId) => store.ForgetAnswersAsync(ownerId);
@@ -109,6 +111,11 @@ internal sealed class RememberTool(MemoryCalls calls, MemoryOptions options) : T
         var owner = IsForTeam(arguments) ? FactWords.Team : context.OwnerId;
         var source = await calls.SourceAsync(context, cancellationToken);
         var text = MemoryArguments.Text(arguments, "text")!.Trim();
+        if (text.Length < FactText.MinLength)
+        {
+            throw new ToolException("There is no fact in the text. Nothing was remembered.");
+        }
+
         var fact = new NewFact
         {
             Text = text,
@@ -122,13 +129,20 @@ internal sealed class RememberTool(MemoryCalls calls, MemoryOptions options) : T
             ValidUntil = SchemaValue.Time(arguments, "valid_until"),
             Replaces = arguments.TryGetProperty("replaces", out var ids) ? [.. ids.EnumerateArray().Select(static i => i.GetString()!)] : [],
         };
-        return (await calls.OnceAsync(context, owner, session => KeepAsync(session, context, owner, fact), cancellationToken)).Result;
+        var result = await calls.OnceAsync(context, owner, session => KeepAsync(session, context, owner, fact), cancellationToken);
+        if (fact.Sensitivity == FactWords.Sensitive)
+        {
+            await calls.ForgetAnswersAsync(owner);
+        }
+
+        return result.Result;
     }
 
     private async ValueTask<MemoryCall> KeepAsync(DbSession session, ToolContext context, string owner, NewFact fact)
     {
         await calls.HoldSourceAsync(session, context);
         var kept = await FactWrites.KeepAsync(session, owner, fact, options.MaxFacts);
+        await calls.TellKeptAsync(session, owner, kept);
         if (kept.Fact is { } there && kept.Outcome != Kept.Known)
         {
             await Graph.GraphFacts.WriteAsync(session, there);

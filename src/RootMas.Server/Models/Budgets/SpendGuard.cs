@@ -114,7 +114,7 @@ internal sealed class SpendGuard(SpendLimits limits, ISpendStore store, BudgetOp
     }
 
     private long MostOutput(ChatOptions? given, ModelSpec model, long input) =>
-        Math.Max(LeastOutput, Math.Min(given?.MaxOutputTokens ?? options.MostOutput, model.ContextTokens - input));
+        Math.Max(LeastOutput, Math.Min(given?.MaxOutputTokens ?? options.MostOutput, model.RoomAfter(input)));
 
     private static AttemptRequest Limit(AttemptRequest request, ModelSpec model, long most, long forWriting, bool isCut)
     {

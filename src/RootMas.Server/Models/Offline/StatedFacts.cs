@@ -14,6 +14,9 @@ internal static partial class StatedFacts
 {
     private const int Most = 10;
 
+    /// <summary>Longer sentences are not taken apart: each joint of them would be looked at.</summary>
+    private const int LongestSentence = 1_000;
+
     private static readonly (Regex Pattern, string Attribute, string? Relation)[] Forms =
     [
         (Name(), "name", null), (Home(), "home", "lives_in"), (Employer(), "employer", "works_at"), (Job(), "job", null),
@@ -30,16 +33,17 @@ internal static partial class StatedFacts
             {
                 found.Add(Of(asked.Groups["what"].Value.Trim()));
             }
-            else if (!sentence.EndsWith('?') && !Question().IsMatch(sentence) && !AsksToForget(sentence) && Match(sentence) is { } form)
+            else if (!sentence.EndsWith('?') && !Question().IsMatch(sentence) && !AsksToForget(sentence))
             {
-                found.Add(form with { Text = sentence.TrimEnd('.', '!', ' ') });
+                found.AddRange(Statements(sentence).Where(static s => Match(s) is not null).Select(Of));
             }
         }
 
         return [.. found.Where(static f => f.Text.Length is > 2 and <= 500).DistinctBy(static f => f.Text, StringComparer.OrdinalIgnoreCase).Take(Most)];
     }
 
-    public static string? AttributeOf(string text) => Match(text)?.Attribute;
+    /// <summary>Null as well if the text says several things: what ends one of them does not end the others.</summary>
+    public static string? AttributeOf(string text) => Of(text).Attribute;
 
     /// <summary>Somebody speaks of themselves or asks to remember: worth a closer look. Errs on the side of looking.</summary>
     public static bool IsPersonal(string text) => Personal().IsMatch(text);
@@ -50,7 +54,32 @@ internal static partial class StatedFacts
     /// <summary>What is to be remembered, if the text asks for that; null: it does not.</summary>
     public static string? WhatToRemember(string text) => Asked().Match(text) is { Success: true } match ? match.Groups["what"].Value.Trim().TrimEnd('.', '!') : null;
 
-    private static StatedFact Of(string text) => (Match(text) ?? new StatedFact(text, null)) with { Text = text.TrimEnd('.', '!', ' ') };
+    private static StatedFact Of(string text) => ((Statements(text).Count == 1 ? Match(text) : null) ?? new StatedFact(text, null)) with { Text = text.TrimEnd('.', '!', ' ') };
+
+    /// <summary>A sentence in parts that each state something else ("I live in Kazan and I work at Acme"); whole if it does not come apart so.</summary>
+    private static List<string> Statements(string sentence)
+    {
+        if (sentence.Length > LongestSentence)
+        {
+            return [sentence];
+        }
+
+        var joints = Joint().Matches(sentence);
+        var (parts, start) = (new List<string>(), 0);
+        for (var i = 0; i < joints.Count; i++)
+        {
+            var (end, next) = (joints[i].Index, joints[i].Index + joints[i].Length);
+            var (before, after) = (sentence[start..end], sentence[next..(i + 1 < joints.Count ? joints[i + 1].Index : sentence.Length)]);
+            if (Match(before) is { } one && Match(after) is { } other && one.Attribute != other.Attribute)
+            {
+                parts.Add(before);
+                start = next;
+            }
+        }
+
+        parts.Add(sentence[start..]);
+        return parts;
+    }
 
     private static StatedFact? Match(string sentence)
     {
@@ -76,6 +105,9 @@ internal static partial class StatedFacts
 
     [GeneratedRegex(@"(?<=[.!?])\s+(?=\p{Lu})|\n+|;\s+", RegexOptions.ExplicitCapture, 5_000)]
     private static partial Regex SentenceEnd();
+
+    [GeneratedRegex(@",?\s+(?:and|but|и|а|но)\s+(?:also\s+|также\s+)?|[,;.!]\s+", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 5_000)]
+    private static partial Regex Joint();
 
     [GeneratedRegex(@"^(?:please[, ]+)?(?:remember|note|keep in mind|don['’]?t forget)(?:\s*[,:]\s*|\s+that\s+|\s+)(?<what>(?!to\b|me\b|about\b|when\b|what\b)\S.{2,})$|^(?:пожалуйста[, ]+)?(?:запомни|запомните|помни|имей в виду|не забудь|учти)(?:\s*[,:]\s*(?:что\s+)?|\s+что\s+|\s+)(?<what>\S.{2,})$", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.Singleline, 5_000)]
     private static partial Regex Asked();

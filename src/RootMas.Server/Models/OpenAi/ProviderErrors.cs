@@ -12,6 +12,9 @@ internal static class ProviderErrors
     private static readonly string[] ContextPhrases =
         ["maximum context length", "context length", "context window", "prompt is too long", "too many tokens", "reduce the length", "exceeds the available context"];
 
+    /// <summary>As servers name the limit of an answer, or what of a context is meant for it.</summary>
+    private static readonly string[] OutputPhrases = ["max_tokens", "max_completion_tokens", "max_output_tokens", "completion tokens", "in the completion", "output tokens"];
+
     /// <param name="body">The answer's body, cut off at a bound.</param>
     public static EndpointException FromResponse(int status, ReadOnlySpan<byte> body, TimeSpan? retryAfter)
     {
@@ -39,8 +42,11 @@ internal static class ProviderErrors
         var message = Text(error) ?? Text(error, "message"u8) ?? "";
         var told = Number(error, "status_code"u8) ?? Number(error, "status"u8) ?? Number(error, "code"u8);
         var effective = status is >= 200 and < 300 ? told ?? 0 : status;
-        var kind = KindOf(effective, code, type, message);
-        return new EndpointException(kind, Describe(effective, code, Text(error, "param"u8)), retryAfter);
+        var (kind, parameter) = (KindOf(effective, code, type, message), Text(error, "param"u8));
+        return new EndpointException(kind, Describe(effective, code, parameter), retryAfter)
+        {
+            IsOfOutputLimit = kind is FailureKind.BadRequest or FailureKind.ContextLength && IsOfOutputLimit(code, $"{parameter} {message}"),
+        };
     }
 
     public static TimeSpan? RetryAfter(HttpResponseHeaders headers, TimeProvider clock)
@@ -81,6 +87,10 @@ internal static class ProviderErrors
             _ => OfStatus(status, type),
         };
     }
+
+    /// <summary>A server that does not know the member at all is no matter of its size.</summary>
+    private static bool IsOfOutputLimit(string code, string said) =>
+        !code.StartsWith("unsupported", StringComparison.Ordinal) && !said.Contains("unsupported", StringComparison.OrdinalIgnoreCase) && OutputPhrases.Any(p => said.Contains(p, StringComparison.OrdinalIgnoreCase));
 
     private static FailureKind OfStatus(int status, string type) => status switch
     {

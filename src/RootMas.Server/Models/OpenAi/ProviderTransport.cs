@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Text.Json;
 using RootMas.Server.Platform.Resilience;
 
 namespace RootMas.Server.Models.OpenAi;
@@ -8,6 +9,7 @@ namespace RootMas.Server.Models.OpenAi;
 internal sealed class ProviderTransport : IDisposable
 {
     private const int MaxErrorBody = 64 * 1024;
+    private const int MaxBody = 8 * 1024 * 1024;
 
     private readonly HttpMessageInvoker _http;
     private readonly TimeProvider _clock;
@@ -65,6 +67,24 @@ internal sealed class ProviderTransport : IDisposable
         {
             throw await ErrorAsync(response, cancellationToken);
         }
+    }
+
+    /// <summary>The same for a small answer in JSON, which comes as a whole.</summary>
+    /// <exception cref="EndpointException">As above.</exception>
+    /// <exception cref="JsonException">The answer is no JSON, or far too long.</exception>
+    public async ValueTask<JsonElement> ReadAsync(ModelProvider provider, HttpMethod method, string path, ReadOnlyMemory<byte>? body, CancellationToken cancellationToken)
+    {
+        using var response = await SendAsync(provider, method, path, body, cancellationToken);
+        await using var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
+        var buffer = new MemoryStream();
+        var piece = new byte[16 * 1024];
+        for (var read = await stream.ReadAsync(piece, cancellationToken); read > 0 && buffer.Length < MaxBody; read = await stream.ReadAsync(piece, cancellationToken))
+        {
+            buffer.Write(piece, 0, read);
+        }
+
+        using var document = JsonDocument.Parse(buffer.GetBuffer().AsMemory(0, (int)buffer.Length));
+        return document.RootElement.Clone();
     }
 
     public void Dispose() => _http.Dispose();

@@ -16,7 +16,8 @@ internal static class AnswerCheck
             return new AnswerFault("unknown_tool", IsUsable: true);
         }
 
-        if (attempt.Finish == ChatFinishReason.Length && options?.MaxOutputTokens is null && !attempt.IsCutHere)
+        var (isCut, isWished) = (attempt.Finish == ChatFinishReason.Length, options?.MaxOutputTokens is not null);
+        if (isCut && !isWished && (attempt.Request.CutByModel || !attempt.IsCutHere))
         {
             return new AnswerFault("cut_off", IsUsable: attempt.HasText);
         }
@@ -31,7 +32,8 @@ internal static class AnswerCheck
             return new AnswerFault("empty_answer");
         }
 
-        return options?.ResponseFormat is ChatResponseFormatJson format && StructuredAnswer.Error(attempt.Text, format.Schema) is { } error
+        // Half a JSON text is what is left at the caller's own limit: no repair and no better model makes more of it.
+        return !(isCut && isWished) && options?.ResponseFormat is ChatResponseFormatJson format && StructuredAnswer.Error(attempt.Text, format.Schema) is { } error
             ? new AnswerFault("invalid_structure", Repair: error)
             : null;
     }

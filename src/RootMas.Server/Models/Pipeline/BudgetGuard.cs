@@ -12,7 +12,7 @@ internal static class BudgetGuard
     /// <summary>An answer of fewer tokens is not worth its price.</summary>
     private const long LeastOutput = 16;
 
-    /// <summary>No model writes more; a larger allowance is no limit and is not sent.</summary>
+    /// <summary>A model of which nobody said how much it writes, writes no more.</summary>
     private const long MostOutput = 128_000;
 
     /// <summary>The most that the request can come to at this model, if its answer is no longer than it says, or than <paramref name="mostOutput"/> if it says nothing.</summary>
@@ -24,7 +24,7 @@ internal static class BudgetGuard
         return new TreeAmount(reading + (long)decimal.Ceiling(output * model.Price.Output), input + output);
     }
 
-    /// <summary>As <see cref="Most"/>, with the longest answer that any model writes; null: the request says itself how long its answer may be.</summary>
+    /// <summary>As <see cref="Most"/>, with the longest answer that the model writes; null: the request says itself how long its answer may be.</summary>
     public static TreeAmount? Longest(IReadOnlyList<ChatMessage> messages, ChatOptions? options, ModelSpec model, int mostOutput)
     {
         if (options?.MaxOutputTokens is not null)
@@ -34,7 +34,7 @@ internal static class BudgetGuard
 
         var input = TokenEstimate.Of(messages, options, model.Provider);
         var reading = model.Price.CostOf(new TokenUsage(input, 0, 0)).MicroUsd;
-        var output = Math.Max(MostOutput, mostOutput);
+        var output = model.MaxOutput ?? Math.Max(MostOutput, mostOutput);
         return new TreeAmount(reading + (long)decimal.Ceiling(output * model.Price.Output), input + output);
     }
 
@@ -54,15 +54,16 @@ internal static class BudgetGuard
         }
 
         var left = budget - request.Call.Cost;
-        var reading = model.Price.CostOf(new TokenUsage(TokenEstimate.Of(request.Messages, request.Options, model.Provider), 0, 0));
-        var writing = left - reading;
-        var affordable = model.Price.Output == 0 ? MostOutput : (long)Math.Min(MostOutput, Math.Floor(Math.Max(0, writing.MicroUsd) / model.Price.Output));
+        var input = TokenEstimate.Of(request.Messages, request.Options, model.Provider);
+        var writing = left - model.Price.CostOf(new TokenUsage(input, 0, 0));
+        var affordable = model.Price.Output == 0 ? int.MaxValue : (long)Math.Min(int.MaxValue, Math.Floor(Math.Max(0, writing.MicroUsd) / model.Price.Output));
         if (writing < Money.Zero || affordable < LeastOutput)
         {
             throw new EndpointException(FailureKind.Budget, "The budget of this run is used up. Raise the limit and try again.");
         }
 
-        if (affordable >= Math.Min(request.Options?.MaxOutputTokens ?? MostOutput, MostOutput))
+        // No limit is sent that is none: providers refuse one above what the model can write.
+        if (affordable >= Math.Min(request.Options?.MaxOutputTokens ?? int.MaxValue, Math.Min(model.MaxOutput ?? MostOutput, model.RoomAfter(input))))
         {
             return request;
         }
@@ -71,9 +72,9 @@ internal static class BudgetGuard
     }
 
     private static long MostOutputOf(ChatOptions? options, ModelSpec model, long input, int mostOutput) =>
-        Math.Max(LeastOutput, Math.Min(options?.MaxOutputTokens ?? mostOutput, model.ContextTokens - input));
+        Math.Max(LeastOutput, Math.Min(options?.MaxOutputTokens ?? mostOutput, model.RoomAfter(input)));
 
-    private static AttemptRequest WithOutput(AttemptRequest request, long tokens)
+    internal static AttemptRequest WithOutput(AttemptRequest request, long tokens)
     {
         var options = request.Options?.Clone() ?? new ChatOptions();
         options.MaxOutputTokens = (int)tokens;

@@ -15,6 +15,9 @@ internal sealed partial class CascadeTools(LedgerStore ledger, SpendGuard spend,
 
     public TreeBudget Tree => tree;
 
+    /// <summary>A model refuses a limit that nobody but the budgets asked for.</summary>
+    public void RefusedLimit(ModelSpec model, AttemptRequest? request) => LogRefusedLimit(model.Name, request?.Options?.MaxOutputTokens);
+
     /// <summary>A model's answer does not count: it is repaired, or another model is asked.</summary>
     public void GivenUp(ModelSpec model, ModelCall call, string reason)
     {
@@ -24,6 +27,9 @@ internal sealed partial class CascadeTools(LedgerStore ledger, SpendGuard spend,
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The model {Model} gave no usable answer ({Reason}, purpose {Purpose})")]
     private partial void LogGivenUp(string model, string reason, string purpose);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The model {Model} refuses answers of up to {Tokens} tokens, and is asked for shorter ones. Its max_output in models.yaml, or a context that is right, spares the try")]
+    private partial void LogRefusedLimit(string model, int? tokens);
 }
 
 /// <summary>An answer that a better model is asked to surpass. It is paid for, and counts if none does.</summary>
@@ -35,6 +41,7 @@ internal sealed record KeptAnswer(ChatResponseUpdate Said, IReadOnlyList<ChatRes
 internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCall call, IReadOnlyList<ChatMessage> messages, ChatOptions? options)
 {
     private readonly List<(Candidate Candidate, EndpointException Failure)> _failures = [];
+    private readonly OutputLimit _limit = new(options);
     private IReadOnlyList<ChatMessage>? _repair;
     private Candidate? _repairing;
     private SpendHold? _hold;
@@ -54,18 +61,31 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
     public async ValueTask<ModelAttempt?> OpenAsync(CancellationToken cancellationToken)
     {
         var candidate = cursor.Current ?? throw CascadeFailure.Describe(_failures);
+        var endpoint = candidate.Endpoint;
         _failed = false;
+        AttemptRequest? request = null;
         try
         {
-            var request = await tools.Tree.EnterAsync(new AttemptRequest(_repair ?? messages, options, call, candidate.Tier), candidate.Endpoint.Model);
-            request = BudgetGuard.Apply(request, candidate.Endpoint.Model);
-            (request, _hold) = await tools.Spend.EnterAsync(request, candidate.Endpoint.Model, cancellationToken);
-            return await candidate.Endpoint.OpenAsync(request, cancellationToken);
+            request = await tools.Tree.EnterAsync(new AttemptRequest(_repair ?? messages, options, call, candidate.Tier), endpoint.Model);
+            request = BudgetGuard.Apply(request, endpoint.Model);
+            (request, _hold) = await tools.Spend.EnterAsync(request, endpoint.Model, cancellationToken);
+            request = _limit.Of(request, endpoint);
+            var attempt = await endpoint.OpenAsync(request, cancellationToken);
+            _limit.Taken(endpoint);
+            return attempt;
         }
         catch (EndpointException e)
         {
             await LeaveAsync();
-            Fail(candidate, e);
+            if (_limit.Lower(request, endpoint, e))
+            {
+                tools.RefusedLimit(endpoint.Model, request);
+            }
+            else
+            {
+                Fail(candidate, e);
+            }
+
             return null;
         }
         catch
@@ -146,7 +166,7 @@ internal sealed class CascadeRun(CascadeTools tools, RouteCursor cursor, ModelCa
             throw new ModelException("content_filter", $"The model {attempt.Endpoint.Model.Name} refused to answer for reasons of its content rules. Rephrase the request.");
         }
 
-        if (attempt.Request.CutByBudget && attempt.Finish == ChatFinishReason.Length)
+        if (attempt is { Request.CutByBudget: true, IsCutHere: true })
         {
             await DropAsync(attempt, "budget", unbilled: false);
             if (_kept is not null)

@@ -10,6 +10,9 @@ internal sealed record AttemptRequest(IReadOnlyList<ChatMessage> Messages, ChatO
 {
     /// <summary>The output limit comes from the budget, not from the caller.</summary>
     public bool CutByBudget { get; init; }
+
+    /// <summary>The output limit is one that the model takes after it refused a larger: whoever is cut there has no more room of its own.</summary>
+    public bool CutByModel { get; init; }
 }
 
 /// <summary>

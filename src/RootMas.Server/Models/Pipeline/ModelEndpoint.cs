@@ -20,6 +20,7 @@ internal sealed class ModelEndpoint : IDisposable
     private readonly OutboundTraffic _traffic;
     private readonly TimeSpan _breakFor;
     private long _opened;
+    private int _mostOutput = int.MaxValue;
 
     public ModelEndpoint(ModelSpec model, IChatClient client, LedgerStore ledger, TimeProvider clock, OutboundPolicies outbound)
     {
@@ -50,6 +51,9 @@ internal sealed class ModelEndpoint : IDisposable
     public IChatClient Client { get; }
 
     public EndpointHealth Health { get; } = new();
+
+    /// <summary>The largest limit of an answer that it is sent where the caller named none: it refused larger ones.</summary>
+    public int MostOutput => Volatile.Read(ref _mostOutput);
 
     /// <summary>closed, open, half_open: half open also when the next request is the try, which Polly says only once somebody asks.</summary>
     public string Circuit => _circuitState.CircuitState switch
@@ -119,6 +123,8 @@ internal sealed class ModelEndpoint : IDisposable
         _ = await _circuit.ExecuteOutcomeAsync(static (_, e) => Outcome.FromExceptionAsValueTask<bool>(e), context, failure);
         ResilienceContextPool.Shared.Return(context);
     }
+
+    public void TakesAtMost(int tokens) => Volatile.Write(ref _mostOutput, Math.Min(tokens, MostOutput));
 
     public void Release() => _room.Release();
 

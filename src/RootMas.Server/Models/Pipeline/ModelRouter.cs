@@ -10,6 +10,8 @@ internal sealed class RouteTable
 {
     private readonly FrozenDictionary<string, IReadOnlyList<Candidate>> _tiers;
     private readonly FrozenDictionary<string, Candidate> _fixed;
+    private readonly FrozenDictionary<string, AskedModels> _askedByTier;
+    private readonly FrozenDictionary<string, AskedModels> _askedByModel;
 
     public RouteTable(ModelCatalog catalog, IReadOnlyDictionary<string, ModelEndpoint> endpoints)
     {
@@ -20,6 +22,8 @@ internal sealed class RouteTable
             .Select((name, rank) => catalog.Tiers[name].Select(m => new Candidate(name, rank, endpoints[m.Name])).ToArray())
             .ToArray();
         _tiers = ModelCatalog.TierNames.Select((name, rank) => (name, Order: OrderFrom(tiers, rank))).ToFrozenDictionary(t => t.name, t => t.Order, StringComparer.Ordinal);
+        _askedByTier = catalog.Tiers.ToFrozenDictionary(static t => t.Key, static t => AskedModels.Of(t.Value), StringComparer.Ordinal);
+        _askedByModel = endpoints.Values.ToFrozenDictionary(static e => e.Model.Name, static e => AskedModels.Of([e.Model]), StringComparer.Ordinal);
     }
 
     public ModelCatalog Catalog { get; }
@@ -38,6 +42,13 @@ internal sealed class RouteTable
         }
 
         return _tiers.TryGetValue(call.Tier, out var tier) ? tier : throw Unknown("tier", call.Tier, ModelCatalog.TierNames);
+    }
+
+    /// <summary>Whom <see cref="Route"/> leads to while nobody of them fails.</summary>
+    public AskedModels Asked(ModelCall call)
+    {
+        var name = call.Model is { Length: > 0 } model ? model : call.Tier;
+        return call.Model is { Length: > 0 } && _askedByModel.TryGetValue(name, out var one) ? one : _askedByTier.TryGetValue(name, out var tier) ? tier : AskedModels.None;
     }
 
     private static IReadOnlyList<Candidate> OrderFrom(Candidate[][] tiers, int rank) =>

@@ -62,7 +62,7 @@ internal sealed partial class EdgeMiddleware(RequestDelegate next, ClientOrigins
         }
         else if (CrossOrigin.IsPreflight(context.Request))
         {
-            CrossOrigin.AnswerPreflight(context.Response);
+            CrossOrigin.AnswerPreflight(context.Request, context.Response);
         }
         else
         {

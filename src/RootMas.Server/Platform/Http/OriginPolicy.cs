@@ -9,7 +9,7 @@ namespace RootMas.Server.Platform.Http;
 public sealed class OriginPolicy(ServerOptions options)
 {
     private readonly HashSet<string> _hosts = HostsOf(options);
-    private readonly HashSet<string> _origins = new(options.AllowedOrigins.Select(o => o.TrimEnd('/')), StringComparer.OrdinalIgnoreCase);
+    private readonly HashSet<string> _origins = new(options.AllowedOrigins.Select(WebOrigin.Normal).OfType<string>(), StringComparer.OrdinalIgnoreCase);
 
     public Problem? Refusal(HttpRequest request)
     {
@@ -45,21 +45,7 @@ public sealed class OriginPolicy(ServerOptions options)
     private static Problem Foreign() =>
         Problems.Forbidden("foreign_origin", "Pages of other sites may not call this server. Origins can be allowed with Server:AllowedOrigins.");
 
-    private bool IsAllowedOrigin(string origin, HttpRequest request)
-    {
-        if (_origins.Contains(origin))
-        {
-            return true;
-        }
-
-        if (!Uri.TryCreate(origin, UriKind.Absolute, out var uri))
-        {
-            return false;
-        }
-
-        var own = uri.Scheme.Equals(request.Scheme, StringComparison.OrdinalIgnoreCase) && uri.Authority.Equals(request.Host.Value, StringComparison.OrdinalIgnoreCase);
-        return own || IsLocalPage(origin);
-    }
+    private bool IsAllowedOrigin(string origin, HttpRequest request) => _origins.Contains(origin) || WebOrigin.IsOwn(origin, request) || IsLocalPage(origin);
 
     private static HashSet<string> HostsOf(ServerOptions options)
     {

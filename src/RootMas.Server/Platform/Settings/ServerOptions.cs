@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Platform.Settings;
 
@@ -98,8 +99,7 @@ public sealed record ServerOptions : IValidatableObject
         AllowedOrigins.Where(static o => !IsOrigin(o)).Select(static o => new ValidationResult(
             $"'{o}' is not an origin; legal: https://app.example.org, https://app.example.org:8443. Never '*': calls may carry cookies, so each origin is named", [nameof(AllowedOrigins)]));
 
-    private static bool IsOrigin(string origin) =>
-        Uri.TryCreate(origin, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri is { PathAndQuery: "/", Fragment: "", UserInfo: "" } && !origin.Contains('*', StringComparison.Ordinal);
+    private static bool IsOrigin(string origin) => WebOrigin.Normal(origin) is not null && !origin.Contains('*', StringComparison.Ordinal);
 }
 
 /// <summary>A certificate with its private key. Files are read again when they change.</summary>

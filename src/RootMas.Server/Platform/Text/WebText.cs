@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text;
@@ -8,6 +9,9 @@ namespace RootMas.Server.Platform.Text;
 /// <summary>Bytes from outside as text that a model may read.</summary>
 internal static partial class WebText
 {
+    /// <summary>Characters of several bytes for each wrong byte, from which on a text is UTF-8 with damage. In older encodings they come about by chance, and are few.</summary>
+    private const int LeastWhole = 4;
+
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
 
     public static bool IsHtml(MediaTypeHeaderValue? type, byte[] body) =>
@@ -20,7 +24,7 @@ internal static partial class WebText
             or "application/x-www-form-urlencoded"
         : !body.AsSpan(0, Math.Min(body.Length, 1_024)).Contains((byte)0);
 
-    /// <summary>Decodes by byte-order mark, then the header's charset, then what the page says of itself, then UTF-8, else what it looks like (<see cref="OldEncoding"/>).</summary>
+    /// <summary>Decodes by byte-order mark, then the header's charset, then what the page says of itself, then UTF-8, with U+FFFD for what little is damaged of it, else what it looks like (<see cref="OldEncoding"/>).</summary>
     public static string Decode(byte[] body, MediaTypeHeaderValue? type)
     {
         var bytes = body.AsSpan();
@@ -52,8 +56,22 @@ internal static partial class WebText
         }
         catch (DecoderFallbackException)
         {
-            return OldEncoding.Of(bytes).GetString(bytes);
+            return IsDamagedUtf8(whole) ? Encoding.UTF8.GetString(whole) : OldEncoding.Of(bytes).GetString(bytes);
         }
+    }
+
+    private static bool IsDamagedUtf8(ReadOnlySpan<byte> bytes)
+    {
+        var (whole, wrong) = (0L, 0L);
+        while (bytes.IndexOfAnyExceptInRange((byte)0, (byte)0x7F) is >= 0 and var next)
+        {
+            bytes = bytes[next..];
+            var isWhole = Rune.DecodeFromUtf8(bytes, out _, out var length) == OperationStatus.Done;
+            (whole, wrong) = isWhole ? (whole + 1, wrong) : (whole, wrong + 1);
+            bytes = bytes[length..];
+        }
+
+        return whole >= LeastWhole * wrong;
     }
 
     /// <summary>Removes what people cannot see: control characters, noncharacters, and the invisible ones in which instructions to models are hidden.</summary>

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Text.Json;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Identity.Access;
@@ -96,5 +97,41 @@ public sealed class SocketAuthenticationTests
         }
 
         Assert.Equal(403, await SocketRefused.OfAsync(() => TestSocket.ConnectAsync(app, "/ws", ("Cookie", cookie))));
+    }
+
+    [Fact]
+    public async Task A_page_behind_a_proxy_that_writes_the_port_of_https_into_host_is_the_servers_own()
+    {
+        await using var app = await TestApp.StartAsync(static o =>
+        {
+            o.Settings["Server:AllowedHosts"] = "mas.test";
+            o.Settings["Server:TrustedProxies"] = "127.0.0.1";
+        });
+        await app.AddUserAsync("ann");
+        (string, string)[] proxied = [("Host", "mas.test:443"), ("X-Forwarded-Proto", "https"), ("Origin", "https://mas.test")];
+        using var login = await app.SendAsync(
+            HttpMethod.Post, "/api/v1/auth/login", JsonSerializer.Serialize(new { username = "ann", password = TestUsers.Password }), [.. proxied, ("X-RootMas-Csrf", "1")]);
+        Assert.Equal(HttpStatusCode.OK, login.StatusCode);
+        using var own = await TestSocket.ConnectAsync(app, "/ws", [.. proxied, ("Cookie", Assert.Single(login.Headers.GetValues("Set-Cookie")).Split(';')[0])]);
+        await own.SendAsync(new { type = "ping" });
+        Assert.Equal("pong", (await own.ReceiveAsync()).GetProperty("type").GetString());
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_wrong_token_costs_its_address_ten_requests_in_a_frame_too(bool isKnown)
+    {
+        await using var app = await TestApp.StartAsync(o => (o.Clock, o.Settings["Limits:Address"]) = (new ManualTimeProvider(), "10/1h"));
+        using var nobody = app.NewClient(null);
+        (string, string)[] credential = isKnown ? [("Authorization", $"Bearer {app.LocalToken}")] : [];
+        using var socket = await TestSocket.ConnectAsync(app, "/ws", credential);
+        await socket.SendAsync(new { type = "auth", token = "nonsense" });
+        Assert.Equal("token_invalid", await socket.ProblemAsync());
+
+        // By HTTP it would be ten of ten; whoever came with a credential had no upgrade counted, so one is left.
+        using var last = await nobody.GetAsync("/api/v1/runs");
+        using var refused = isKnown ? await nobody.GetAsync("/api/v1/runs") : last;
+        await ProblemAssert.IsProblemAsync(refused, 429, "rate_limited");
     }
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using RootMas.LlmSimulator;
 using RootMas.Tests.Chat;
 using RootMas.Tests.Support;
 
@@ -114,6 +115,62 @@ public sealed class SubjectsTests
         await socket.SendAsync(new { type = "subscribe", run_id = run, user_id = "guest-1" });
         await socket.UntilAsync("run.completed");
     }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_call_in_doubt_of_a_bots_end_user_is_decided_by_the_bot_or_an_administrator_and_by_nobody_else(bool byBot)
+    {
+        await using var sim = await Simulator.StartAsync("""
+            tools: { pay: { cut: after } }
+            rules:
+              - match: { last_role: tool }
+                answer: { text: "Understood." }
+              - match: { last_user: "pay" }
+                answer: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{base_url}}/_tool/pay", body: "five" } } ] }
+            default: { text: "Hello." }
+            """);
+        await using var world = await ChatWorld.StartAsync(sim: sim, configure: o => o.Settings["Outbound:Allow:0"] = new Uri(sim.BaseUrl).Authority);
+        using var root = await world.App.AsAsync("root", "admin");
+        using var bot = await world.App.AsAsync("bot", "agent");
+        using var other = await world.App.AsAsync("other-bot", "agent");
+        using var ann = await world.App.AsAsync("ann");
+        var run = Run(await bot.PostAsync("/api/v1/chat", new { message = "pay", agent = "multi_tool", user_id = "alice" }, HttpStatusCode.Accepted));
+        var approval = (await root.GetAsync($"/api/v1/approvals?run={run}")).GetProperty("items")[0];
+        await root.PostAsync($"/api/v1/approvals/{approval.GetProperty("id").GetString()}", new { decision = "approve", arguments_hash = approval.GetProperty("arguments_hash").GetString() });
+        await StatusAsync(bot, run, "needs_review");
+
+        var path = $"/api/v1/runs/{run}/resolve";
+        var done = new { call_id = "call_1", outcome = "done", result = "Paid." };
+        await bot.PostAsync(path, done, HttpStatusCode.NotFound);
+        await other.PostAsync($"{path}?user_id=alice", done, HttpStatusCode.NotFound);
+        await ann.PostAsync(path, done, HttpStatusCode.NotFound);
+        await RefusedAsync(await ann.Client.PostAsJsonAsync($"{path}?user_id=alice", done));
+        var told = byBot ? await bot.PostAsync($"{path}?user_id=alice", done, HttpStatusCode.Accepted) : await root.PostAsync(path, done, HttpStatusCode.Accepted);
+        Assert.Equal($"{bot.Id}/alice", told.GetProperty("owner_id").GetString());
+        Assert.True(byBot || !told.TryGetProperty("reason", out var reason) || reason.ValueKind == JsonValueKind.Null);
+        await StatusAsync(bot, run, "completed");
+        var resolved = (await bot.GetAsync($"/api/v1/runs/{run}/events?user_id=alice")).GetProperty("items").EnumerateArray().Single(static e => e.GetProperty("type").GetString() == "review.resolved");
+        Assert.Equal(byBot ? $"{bot.Id}/alice" : root.Id, resolved.GetProperty("by").GetString());
+        Assert.Single(await world.App.AuditAsync(), r => r.Action == "run.resolve" && r.Actor == (byBot ? "bot" : "root") && r.Target == run && r.After!.Contains($"{bot.Id}/alice", StringComparison.Ordinal));
+        Assert.Equal("completed", (await AskAsync(bot, "alice")).GetProperty("metadata").GetProperty("status").GetString()); // the conversation goes on
+    }
+
+    [Fact]
+    public async Task A_bot_retries_a_run_of_its_end_user()
+    {
+        await using var world = await ChatWorld.StartAsync();
+        using var bot = await world.App.AsAsync("bot", "agent");
+        using var ann = await world.App.AsAsync("ann");
+        var run = Run(await AskAsync(bot, "alice"));
+        await bot.PostAsync($"/api/v1/runs/{run}/retry", new { }, HttpStatusCode.NotFound);
+        await RefusedAsync(await ann.Client.PostAsJsonAsync($"/api/v1/runs/{run}/retry?user_id=alice", new { }));
+        var again = await bot.PostAsync($"/api/v1/runs/{run}/retry?user_id=alice", new { }, HttpStatusCode.Accepted);
+        Assert.Equal((run, $"{bot.Id}/alice"), (again.GetProperty("retry_of").GetString(), again.GetProperty("owner_id").GetString()));
+    }
+
+    private static Task StatusAsync(TestUser bot, string run, string status) => Wait.UntilAsync(
+        static async s => (await s.Bot.GetAsync($"/api/v1/runs/{s.Run}?user_id=alice")).GetProperty("status").GetString() == s.Status, (Bot: bot, Run: run, Status: status), $"the run is not {status}");
 
     private static string Run(JsonElement answer) => answer.GetProperty("run_id").GetString()!;
 

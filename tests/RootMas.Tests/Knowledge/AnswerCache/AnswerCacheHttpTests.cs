@@ -168,6 +168,26 @@ public abstract class AnswerCacheHttpTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(0, await world.App.Get<IDatabase>().ReadAsync(static s => s.Prepared("SELECT (SELECT count(*) FROM cached_answers) + (SELECT count(*) FROM cached_questions)").Int64Async(), default));
     }
 
+    [DatabaseFact]
+    public async Task With_a_deleted_conversation_go_its_questions_and_the_answers_that_nobody_else_asked_for()
+    {
+        await using var world = await StartAsync();
+        object other = new { message = "How do I repair a clock?", agent = "helper" };
+        var conversation = (await world.AskAsync(Question)).GetProperty("conversation_id").GetString();
+        await world.AskAsync(other);
+        var (learner, database) = (world.App.Get<AnswerLearner>(), world.App.Get<IDatabase>());
+        await Wait.UntilAsync(() => learner.IsIdle);
+        Task<long?> CountAsync(string sql) => database.ReadAsync(session => session.Prepared(sql).Int64Async(), default);
+        Assert.Equal(2, await CountAsync("SELECT count(*) FROM cached_answers"));
+
+        Assert.Equal(HttpStatusCode.NoContent, (await world.App.SendAsync(HttpMethod.Delete, $"/api/v1/conversations/{conversation}", null, ("If-Match", "*"))).StatusCode);
+        await Wait.UntilAsync(async count => await count("SELECT count(*) FROM cached_answers") == 1, CountAsync, "the kept answer is still there");
+        Assert.Equal(0, await CountAsync("SELECT count(*) FROM cached_questions WHERE question LIKE '%radio%'"));
+        await Wait.UntilAsync(() => world.App.Get<AnswerLevels>() is { Memory.Count: 1, Index.QuestionCount: 1 });
+        Assert.False((await world.AskAsync(Question)).GetProperty("metadata").GetProperty("cached").GetBoolean());
+        Assert.True((await world.AskAsync(other)).GetProperty("metadata").GetProperty("cached").GetBoolean());
+    }
+
     private static async Task<ChatWorld> StartAsync(Action<TestAppOptions>? configure = null)
     {
         var world = await ChatWorld.StartAsync(Script, configure: o =>

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.Extensions.AI;
 using RootMas.Runtime.Agents;
 using RootMas.Server.Knowledge.AnswerCache;
+using RootMas.Server.Models.Pipeline;
 
 namespace RootMas.Tests.Knowledge.AnswerCache;
 
@@ -118,7 +119,7 @@ public sealed class CacheKeyTests
         var call = CacheWorld.Call(request.Question);
         bool Look()
         {
-            var key = AnswerRequest.Of(messages, options, call, "1");
+            var key = AnswerRequest.Of(messages, options, call, "1", AskedModels.None);
             return CacheRules.Refusal(messages, call, Now) is null && memory.Find(key.Key, Now) is null && index.Find(key.Key, Now) is null && !index.Has(key.Partition);
         }
 
@@ -379,7 +380,7 @@ public sealed class CacheKeyTests
     private static AnswerRequest Key(Request request)
     {
         var call = request.Call.Question == request.Question ? request.Call : CacheWorld.Call(request.Question);
-        return AnswerRequest.Of([.. request.Before, new ChatMessage(ChatRole.User, request.Question)], request.Options, call, request.Version);
+        return AnswerRequest.Of([.. request.Before, new ChatMessage(ChatRole.User, request.Question)], request.Options, call, request.Version, AskedModels.None);
     }
 
     private sealed record Request

@@ -8,6 +8,7 @@ using RootMas.Server.Knowledge.AnswerCache;
 using RootMas.Server.Knowledge.Documents;
 using RootMas.Server.Knowledge.Embeddings;
 using RootMas.Server.Knowledge.Vectors;
+using RootMas.Server.Models.Pipeline;
 using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Redis;
 using RootMas.Tests.Support;
@@ -30,7 +31,7 @@ internal sealed class CacheWorld : IAsyncDisposable
         Purge = new AnswerPurge(Levels, changes);
         _ = new AnswerChanges(changes, Learner, Purge);
         Changes = changes;
-        Client = new AnswerCacheClient(Model, new CacheStage(Levels, lookup, Learner, Metrics, Versions, options, clock) { IsCatalogNewest = (_, _) => Task.FromResult(IsCatalogNewest) });
+        Client = new AnswerCacheClient(Model, new CacheStage(Levels, lookup, Learner, Metrics, Versions, options, clock) { Asked = _ => Asked, IsCatalogNewest = (_, _) => Task.FromResult(IsCatalogNewest) });
     }
 
     public TimeProvider Clock { get; }
@@ -51,6 +52,9 @@ internal sealed class CacheWorld : IAsyncDisposable
 
     /// <summary>Of the agents; false: another instance changed some.</summary>
     public bool IsCatalogNewest { get; set; } = true;
+
+    /// <summary>Whom every call leads to.</summary>
+    public AskedModels Asked { get; set; } = AskedModels.None;
 
     public TestModel Model { get; } = new();
 

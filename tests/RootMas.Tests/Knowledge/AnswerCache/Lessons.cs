@@ -1,6 +1,7 @@
 using Microsoft.Extensions.AI;
 using RootMas.Server.Identity.Users;
 using RootMas.Server.Knowledge.AnswerCache;
+using RootMas.Server.Models.Pipeline;
 using RootMas.Server.Platform.Cluster;
 using RootMas.Server.Platform.Data;
 using RootMas.Tests.Support;
@@ -29,7 +30,7 @@ internal sealed class Lessons : IDisposable
     public async Task<Guid> StoreAsync(string asker = "alice")
     {
         var call = CacheWorld.Call("What is a noun?", asker);
-        var request = AnswerRequest.Of([new ChatMessage(ChatRole.User, call.Question)], new ChatOptions(), call, "1");
+        var request = AnswerRequest.Of([new ChatMessage(ChatRole.User, call.Question)], new ChatOptions(), call, "1", AskedModels.None);
         var fresh = new CachedAnswer
         {
             Id = Guid.CreateVersion7(),

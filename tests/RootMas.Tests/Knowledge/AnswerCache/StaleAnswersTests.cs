@@ -224,6 +224,27 @@ public abstract class StaleAnswersTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal("Long again.", (await AskAsync(ann, Question)).Text);
     }
 
+    /// <summary>It stands in no prompt, so the request looks the same as before.</summary>
+    [DatabaseFact]
+    public async Task After_a_sensitive_fact_came_or_changed_no_answer_is_given_that_was_made_without_it()
+    {
+        await using var world = await StartAsync();
+        using var ann = await world.App.AsAsync("ann");
+        await KeptAsync(world, ann, "Nothing is known of nuts.");
+        var fact = await ann.PostAsync("/api/v1/memory", new { text = "I am allergic to nuts" }, HttpStatusCode.Created);
+        Says(world, "No nuts.");
+        Assert.Equal(("No nuts.", false), await AskAsync(ann, Similar));
+        await KeptAsync(world, ann, "No nuts.");
+
+        using var now = await ann.Client.GetAsync($"/api/v1/memory/{fact.Id()}");
+        using var change = new HttpRequestMessage(HttpMethod.Patch, $"/api/v1/memory/{fact.Id()}") { Content = new StringContent("""{"text":"I am allergic to milk"}""", System.Text.Encoding.UTF8, "application/json"), Headers = { IfMatch = { now.Headers.ETag! } } };
+        using var changed = await ann.Client.SendAsync(change);
+        Assert.Equal(HttpStatusCode.OK, changed.StatusCode);
+        Says(world, "No milk.");
+        Assert.Equal(("No milk.", false), await AskAsync(ann, Similar));
+        Assert.Equal("No milk.", (await AskAsync(ann, Question)).Text);
+    }
+
     private static async Task<ChatWorld> StartAsync()
     {
         var world = await ChatWorld.StartAsync(configure: Configure);

@@ -319,7 +319,7 @@ public abstract class DocumentsApiTests(DatabaseKind kind) : OnDatabase(kind)
         {
             using var ann = await second.AsAsync("ann");
             var events = await ann.Client.GetStringAsync($"/api/v1/documents/{id}/events");
-            Assert.StartsWith("event: document.progress\ndata: {", events, StringComparison.Ordinal);
+            Assert.StartsWith("retry: 2000\n\nevent: document.progress\ndata: {", events, StringComparison.Ordinal);
             Assert.Equal("ready", (await ann.GetAsync($"/api/v1/documents/{id}")).GetProperty("status").GetString());
             Assert.Single(await ann.SearchAsync("parcel Thursday"));
             await second.Get<IDatabase>().WriteAsync(static session => session.Prepared("delete from fts_chunks").RunAsync(), default);

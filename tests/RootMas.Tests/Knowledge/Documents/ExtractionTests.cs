@@ -66,6 +66,13 @@ public sealed class ExtractionTests
         Assert.Equal(text, (await TextExtractor.ReadAsync(CodePagesEncodingProvider.Instance.GetEncoding(1252)!.GetBytes(text), "a.txt", Limits, default)).Text);
 
     [Fact]
+    public async Task A_wrong_byte_costs_its_place_and_not_the_text()
+    {
+        byte[] damaged = [.. Encoding.UTF8.GetBytes("Отпуск — 28 дней"), 0xFF, .. Encoding.UTF8.GetBytes("; ещё два"), 0xD0, .. Encoding.UTF8.GetBytes(" — за стаж.")];
+        Assert.Equal("Отпуск — 28 дней\uFFFD; ещё два\uFFFD — за стаж.", (await TextExtractor.ReadAsync(damaged, "a.txt", Limits, default)).Text);
+    }
+
+    [Fact]
     public async Task A_table_that_a_russian_spreadsheet_saved_is_one()
     {
         var bytes = CodePagesEncodingProvider.Instance.GetEncoding(1251)!.GetBytes("город;население\nКазань;1300\nПермь;1030\n");

@@ -44,6 +44,13 @@ public abstract class RetrievalQualityTests(DatabaseKind kind, ITestOutputHelper
         var questions = Path.Combine(folder.Path, "q.jsonl");
         await File.WriteAllTextAsync(questions, "{\"question\": \"nothing of the kind\", \"relevant\": [\"zebra\"]}\n");
         Assert.Equal(1, await cli.RunAsync("eval", "retrieval", questions, "--min-recall", "0.5"));
+        Assert.Contains("recall@5 0.00 is below 0.5.", cli.Notes.ToString(), StringComparison.Ordinal);
+        foreach (var none in (string[])["1.5", "95", "-0.1"])
+        {
+            Assert.Equal(2, await cli.RunAsync("eval", "retrieval", questions, $"--min-recall={none}"));
+            Assert.Contains("--min-recall must be 0 to 1", cli.Notes.ToString(), StringComparison.Ordinal);
+        }
+
         await File.WriteAllTextAsync(questions, "{\"question\": 1}\n");
         Assert.Equal(2, await cli.RunAsync("eval", "retrieval", questions));
         Assert.Equal(3, await cli.RunAsync("eval", "retrieval", Path.Combine(folder.Path, "none.jsonl")));

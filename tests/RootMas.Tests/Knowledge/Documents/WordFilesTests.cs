@@ -8,6 +8,8 @@ public sealed class WordFilesTests
     private const string Word = "http://schemas.openxmlformats.org/wordprocessingml/2006/main";
     private const string Strict = "http://purl.oclc.org/ooxml/wordprocessingml/main";
     private const string Compatibility = "http://schemas.openxmlformats.org/markup-compatibility/2006";
+    private const string Formula = "http://schemas.openxmlformats.org/officeDocument/2006/math";
+    private const string StrictFormula = "http://purl.oclc.org/ooxml/officeDocument/math";
     private static readonly ExtractionLimits Limits = new(100_000, 100, TimeSpan.FromMinutes(1), "", TimeProvider.System);
 
     [Theory]
@@ -77,6 +79,23 @@ public sealed class WordFilesTests
         var read = await ReadAsync(
             Word, $"<w:p>{Run("One")}{mark}{mark}<w:r><w:footnoteReference w:id=\"-1\"/><w:footnoteReference w:id=\"77\"/></w:r></w:p><w:p>{Run("Two")}{mark}</w:p>", Notes("foot", (1, "Told."), (2, "Left over.")).Replace("<w:footnote w:id=\"1\"", lines + "<w:footnote w:id=\"1\"", StringComparison.Ordinal));
         Assert.Equal("One\n\n[^1]: Told.\n\nTwo", read.Text.Trim());
+    }
+
+    [Theory]
+    [InlineData(Word, Formula)]
+    [InlineData(Strict, StrictFormula)]
+    public async Task Hyphens_that_hold_signs_of_fonts_and_formulas_are_read_and_what_was_moved_away_or_deleted_is_not(string form, string math)
+    {
+        static string Part(string text) => $"<m:r><m:t>{text}</m:t></m:r>";
+        var half = $"<m:f><m:num>{Part("1")}</m:num><m:den>{Part("2")}</m:den></m:f>";
+        var square = $"<m:d><m:dPr><m:begChr m:val=\"[\"/><m:endChr m:val=\"]\"/></m:dPr><m:e><m:sSup><m:e>{Part("x")}</m:e><m:sup>{Part("2")}</m:sup></m:sSup></m:e></m:d>";
+        var sum = $"<m:nary><m:naryPr><m:chr m:val=\"∑\"/></m:naryPr><m:sub>{Part("i")}</m:sub><m:sup/><m:e>{Part("a")}</m:e></m:nary>";
+        var read = await ReadAsync(
+            form,
+            $"<w:p><w:r><w:t>10</w:t><w:noBreakHyphen/><w:t>15</w:t><w:ptab/><w:sym w:font=\"Symbol\" w:char=\"F0B1\"/><w:t>5</w:t><w:sym w:font=\"Wingdings\" w:char=\"F0FC\"/><w:sym w:font=\"Arial\" w:char=\"2192\"/><w:sym w:font=\"Logos\" w:char=\"F041\"/></w:r></w:p>"
+            + $"<w:p>{Run("Half: ")}<m:oMath xmlns:m=\"{math}\">{half}{Part("+")}{square}{Part("=")}{sum}</m:oMath>{Run(".")}</w:p>"
+            + $"<w:p><w:moveFrom w:id=\"1\">{Run("There.")}</w:moveFrom><w:moveTo w:id=\"2\">{Run("Here.")}</w:moveTo><w:del w:id=\"3\"><w:r><w:delText>Old</w:delText><w:noBreakHyphen/></w:r></w:del></w:p>");
+        Assert.Equal("10-15\t±5✓→\uFFFD\n\nHalf: (1)/(2)+[x^(2)]=∑_(i)a.\n\nHere.", read.Text.Trim());
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using RootMas.Server.Platform.Data;
@@ -9,7 +10,7 @@ using RootMas.Tests.Support;
 namespace RootMas.Tests.Platform.Health;
 
 /// <summary>What <c>/health</c> says of single parts: model endpoints, disk, background jobs; with latency and the class of the last error.</summary>
-public sealed class HealthPartsTests
+public sealed partial class HealthPartsTests
 {
     [Fact]
     public async Task An_endpoint_that_nobody_used_yet_is_known_to_be_unreachable_and_one_that_is_there_has_a_latency()
@@ -177,6 +178,21 @@ public sealed class HealthPartsTests
 
         Assert.True(checks.GetProperty("database").GetProperty("critical").GetBoolean());
     }
+
+    /// <summary>Two there are on PostgreSQL only, and the guide says so.</summary>
+    [Fact]
+    public async Task The_parts_that_the_guide_lists_are_those_that_there_are()
+    {
+        await using var app = await TestApp.StartAsync();
+        var parts = (await app.GetJsonAsync("/health")).GetProperty("services").EnumerateObject().Select(static s => s.Name).Where(static n => !n.Contains('/', StringComparison.Ordinal));
+        var guide = File.ReadLines(Repository.PathOf("docs", "monitoring.md")).Single(static l => l.Contains(" Parts: ", StringComparison.Ordinal)).Split(" Parts: ")[1];
+        Assert.Equal(parts.Concat(["instances", "keys"]).Order(StringComparer.Ordinal), PartName().Matches(guide).Select(static m => m.Groups["name"].Value).Order(StringComparer.Ordinal));
+        Assert.All(["instances", "keys"], name => Assert.True(guide.IndexOf($"`{name}`", StringComparison.Ordinal) > guide.IndexOf("on PostgreSQL", StringComparison.Ordinal), name));
+    }
+
+    // `disk`; neither `disk/NAME` nor a setting
+    [GeneratedRegex("`(?<name>[a-z]+)`", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    private static partial Regex PartName();
 
     private static async Task<JsonElement> HealthAsync(TestApp app, Func<JsonElement, bool> until)
     {

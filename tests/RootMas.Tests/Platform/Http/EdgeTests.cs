@@ -30,6 +30,65 @@ public sealed class EdgeTests
         Assert.Contains("Origin", Header(response, "Vary"), StringComparison.Ordinal);
     }
 
+    /// <summary>The official JavaScript client of OpenAI says in headers of its own what it is and what it tries.</summary>
+    [Fact]
+    public async Task An_allowed_page_may_send_the_headers_that_it_asks_for()
+    {
+        const string Stainless = "x-stainless-lang,x-stainless-package-version,x-stainless-retry-count,x-stainless-timeout";
+        await using var app = await StartAsync();
+        using var response = await PreflightAsync(app, Allowed, $"authorization,cache-control,content-type,{Stainless}");
+        Assert.Equal(HttpStatusCode.NoContent, response.StatusCode);
+        var allowed = Header(response, "Access-Control-Allow-Headers").Split(',', StringSplitOptions.TrimEntries);
+        foreach (var name in (string[])["authorization", "cache-control", .. Stainless.Split(','), "Idempotency-Key"])
+        {
+            Assert.Contains(name, allowed);
+        }
+
+        Assert.Contains("Access-Control-Request-Headers", Header(response, "Vary"), StringComparison.Ordinal);
+        Assert.Contains("Origin", Header(response, "Vary"), StringComparison.Ordinal);
+        foreach (var odd in (string[])["*", "x-evil: 1", "x-evil;x", $"x-evil-{new string('x', 3_000)}"])
+        {
+            using var answer = await PreflightAsync(app, Allowed, odd);
+            Assert.Equal((HttpStatusCode.NoContent, false), (answer.StatusCode, Header(answer, "Access-Control-Allow-Headers").Contains(odd, StringComparison.Ordinal)));
+        }
+    }
+
+    [Theory]
+    [InlineData("https://app.example.org:443", "https://app.example.org")]
+    [InlineData("https://App.Example.ORG/", "https://app.example.org")]
+    [InlineData("https://bücher.example:8443", "https://xn--bcher-kva.example:8443")]
+    [InlineData("https://[2001:db8:0::1]", "https://[2001:db8::1]")]
+    public async Task An_origin_is_allowed_however_it_is_written_in_the_settings(string written, string sent)
+    {
+        await using var app = await TestApp.StartAsync(o => o.Settings["Server:AllowedOrigins"] = written);
+        using var response = await PreflightAsync(app, sent);
+        Assert.Equal((HttpStatusCode.NoContent, sent), (response.StatusCode, Header(response, "Access-Control-Allow-Origin")));
+        using var other = await PreflightAsync(app, $"{sent}0");
+        await ProblemAssert.IsProblemAsync(other, 403, "foreign_origin");
+    }
+
+    /// <summary>Some proxies write the port of https into Host; a browser writes it into no Origin.</summary>
+    [Theory]
+    [InlineData("mas.test", "https://mas.test", true)]
+    [InlineData("mas.test:443", "https://mas.test", true)]
+    [InlineData("MAS.test:443", "https://mas.test", true)]
+    [InlineData("mas.test:8443", "https://mas.test:8443", true)]
+    [InlineData("mas.test:443", "http://mas.test", false)]
+    [InlineData("mas.test:80", "https://mas.test", false)]
+    [InlineData("mas.test:8443", "https://mas.test", false)]
+    [InlineData("mas.test:443", "https://mas.test.evil.example", false)]
+    [InlineData("mas.test:443", "https://mas.test:443/page", false)]
+    public async Task Our_own_page_behind_a_proxy_is_known_with_and_without_the_port(string host, string origin, bool isOwn)
+    {
+        await using var app = await TestApp.StartAsync(static o =>
+        {
+            o.Settings["Server:AllowedHosts"] = "mas.test";
+            o.Settings["Server:TrustedProxies"] = "127.0.0.1";
+        });
+        using var response = await app.SendAsync(HttpMethod.Get, "/health/live", null, ("Host", host), ("X-Forwarded-Proto", "https"), ("Origin", origin));
+        Assert.Equal(isOwn ? HttpStatusCode.OK : HttpStatusCode.Forbidden, response.StatusCode);
+    }
+
     [Theory]
     [InlineData("https://evil.example.org")]
     [InlineData("http://app.example.org")]
@@ -81,7 +140,7 @@ public sealed class EdgeTests
         foreach (var response in (HttpResponseMessage[])[good, bad])
         {
             Assert.Equal(Allowed, Header(response, "Access-Control-Allow-Origin"));
-            foreach (var name in (string[])["ETag", "Location", "Retry-After", "RateLimit-Remaining", "X-Request-Id"])
+            foreach (var name in (string[])["ETag", "Location", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "X-Request-Id", "X-Process-Time", "X-Cache", "x-should-retry"])
             {
                 Assert.Contains(name, Header(response, "Access-Control-Expose-Headers"), StringComparison.Ordinal);
             }
@@ -209,8 +268,8 @@ public sealed class EdgeTests
 
     private static Task<TestApp> StartAsync() => TestApp.StartAsync(o => o.Settings["Server:AllowedOrigins"] = Allowed);
 
-    private static Task<HttpResponseMessage> PreflightAsync(TestApp app, string origin) =>
-        app.SendAsync(HttpMethod.Options, "/api/v1/agents", null, ("Origin", origin), ("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "authorization,content-type"));
+    private static Task<HttpResponseMessage> PreflightAsync(TestApp app, string origin, string headers = "authorization,content-type") =>
+        app.SendAsync(HttpMethod.Options, "/api/v1/agents", null, ("Origin", origin), ("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", headers));
 
     private static string Header(HttpResponseMessage response, string name) => response.Headers.TryGetValues(name, out var values) ? string.Join(", ", values) : "";
 }

@@ -19,6 +19,7 @@ internal sealed class DocxPart(DocxText text, DocxNotes references)
     private const int Nowhere = -1;
 
     private readonly char[] _piece = new char[4_096];
+    private readonly DocxFormulas _formulas = new(text);
 
     /// <summary>How much was said before each choice between forms of the same thing that is being read.</summary>
     private readonly Stack<long> _choices = [];
@@ -88,6 +89,11 @@ internal sealed class DocxPart(DocxText text, DocxNotes references)
                 End(reader.LocalName);
             }
         }
+        else if (DocxFormulas.Has(reader.NamespaceURI))
+        {
+            _inText = begins && reader is { LocalName: "t", IsEmptyElement: false };
+            _formulas.Read(reader, begins);
+        }
     }
 
     /// <summary>The same thing in several forms, as a text box is a drawing and again a picture for older programs (ECMA-376 part 3, §9.3): the first that says something is read.</summary>
@@ -114,8 +120,17 @@ internal sealed class DocxPart(DocxText text, DocxNotes references)
             case "t":
                 _inText = !reader.IsEmptyElement;
                 break;
-            case "tab":
+            case "tab" or "ptab":
                 text.Append("\t");
+                break;
+            case "noBreakHyphen":
+                text.Append("-");
+                break;
+            case "sym":
+                text.Append(DocxSymbols.Of(ValueOf(reader, "font"), ValueOf(reader, "char")));
+                break;
+            case "moveFrom" or "del" or "pPrChange" when !reader.IsEmptyElement: // what stood there before a change that the file keeps track of
+                _skipped = reader.Depth;
                 break;
             case "br" when ValueOf(reader, "type") == "page":
             case "lastRenderedPageBreak":
