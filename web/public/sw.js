@@ -3,6 +3,9 @@ const shell = 'rootmas-shell-v3';
 // Whoever does not ask for a page gets the server's name and links at this address.
 const pageRequest = new Request('/', { headers: { accept: 'text/html' } });
 
+/** What a page shows besides its parts. */
+const shown = ['/icon.svg', '/manifest.webmanifest'];
+
 /** The page that was kept; a navigation asks for more than was asked for when it was kept, so that Vary would never let it match. */
 const keptPage = () => caches.match(pageRequest, { ignoreVary: true });
 
@@ -32,7 +35,7 @@ async function keep(page) {
 }
 
 self.addEventListener('install', (event) => {
-  event.waitUntil(fetch(pageRequest).then(keep).then(() => caches.open(shell)).then((cache) => cache.addAll(['/icon.svg', '/manifest.webmanifest'])).then(() => self.skipWaiting()));
+  event.waitUntil(fetch(pageRequest).then(keep).then(() => caches.open(shell)).then((cache) => cache.addAll(shown)).then(() => self.skipWaiting()));
 });
 
 self.addEventListener('activate', (event) => {
@@ -51,6 +54,8 @@ self.addEventListener('fetch', (event) => {
       }
       return answer;
     })));
+  } else if (shown.includes(url.pathname)) {
+    event.respondWith(fetch(event.request).catch(() => caches.match(event.request, { ignoreVary: true }).then((hit) => hit ?? Response.error())));
   } else if (event.request.mode === 'navigate' && !/^\/(api|v1|ws|health|metrics|docs|redoc|openapi)(\/|\.|$)/.test(url.pathname)) {
     // The page itself: fresh if the server answers, else the one that is here, which then says that the server does not.
     event.respondWith(fetch(event.request).then((answer) => {

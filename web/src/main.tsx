@@ -10,12 +10,11 @@ import { Boundary } from './app/Broken';
 import { router } from './app/routes';
 import { SessionProvider } from './app/session';
 import { SharedCache } from './app/sharedCache';
-import { Gate, SignInPage } from './app/SignIn';
+import { NoAnswerPage, SignInPage } from './app/SignIn';
 import { applyTheme } from './app/theme';
 import { sayWithoutTexts } from './app/withoutTexts';
 import { askWorkerForTexts, startLanguages } from './i18n';
 import { Loading } from './ui/Layout';
-import { ErrorNotice } from './ui/Notice';
 import { ToastProvider } from './ui/Toast';
 import './ui/tokens.css';
 import './ui/base.css';
@@ -47,7 +46,7 @@ function App() {
       switch (state.kind) {
         case 'loading': return <Loading label={t('state.loading')} />;
         case 'out': return state.setup ? <Suspense fallback={<Loading label={t('state.loading')} />}><SetupPage onDone={signedIn} /></Suspense> : <SignInPage onDone={signedIn} />;
-        case 'failed': return <Gate title={t('error.unreachable')} intro={t('error.unreachableHint')}><ErrorNotice error={state.error} retry={state.retry} /></Gate>;
+        case 'failed': return <NoAnswerPage error={state.error} retry={state.retry} />;
       }
     }}
     >

@@ -20,10 +20,10 @@ export interface ProblemText {
   facts: string | null;
 }
 
-/** What to tell people about something that failed. */
-export function problemText(t: TFunction, error: unknown): ProblemText {
+/** What to tell people about something that failed. `ofRead`: nothing was asked for but to see it, and the page itself looks again. */
+export function problemText(t: TFunction, error: unknown, ofRead = false): ProblemText {
   const problem = asProblem(error);
-  if (problem.isSilent) return { text: t('error.unreachableHint'), facts: null };
+  if (problem.isSilent) return { text: t(ofRead ? 'error.unreachableHint' : 'error.unconfirmed'), facts: null };
   if (problem.isUnexpected) return { text: t('error.unexpected'), facts: null };
   const known = /^[a-z]+(_[a-z]+)*$/.test(problem.code) ? t(`error.code.${problem.code}`, { defaultValue: '' }) : '';
   if (known === '') return { text: problem.message, facts: null };
@@ -39,7 +39,7 @@ export function problemNote(t: TFunction, error: unknown): string {
 }
 
 /** The same in one line, where there is no room for two. */
-export function problemLine(t: TFunction, error: unknown): string {
-  const { text, facts } = problemText(t, error);
+export function problemLine(t: TFunction, error: unknown, ofRead = false): string {
+  const { text, facts } = problemText(t, error, ofRead);
   return facts === null ? text : `${text} ${facts}`;
 }

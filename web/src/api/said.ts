@@ -91,6 +91,7 @@ export const sentences = {
   circle: 'delegations go round in a circle: {agents}. Work would come back to whoever gave it; remove one of these edges, or make it a handoff.',
   delegatePattern: "'{value}' cannot be the pattern of a delegated task. Legal: direct, plan.",
   nobodyDelegates: 'nobody delegates to this agent.',
+  runsBelow: 'must be at least {least}: members of concurrent, tasks of a plan and delegated work are runs of their own below it.',
   // Why a call waits for a yes.
   actsOutside: '{tool} changes something outside.',
   sendsComposed: 'This request would send text that the model composed after reading text from outside.',

@@ -31,3 +31,15 @@ it('says that nothing has that name when everything was looked at', async () => 
   expect(await screen.findByText('Nothing has that name.')).toBeTruthy();
   expect(screen.queryByRole('option')).toBeNull();
 });
+
+it('takes the focus, keeps it, and gives it back', async () => {
+  const { user } = show(<><input aria-label="Behind" />{page}</>, server);
+  const behind = await screen.findByLabelText('Behind');
+  await user.click(behind);
+  await user.keyboard('{Control>}k{/Control}');
+  await expect.poll(() => document.activeElement).toBe(screen.getByRole('combobox'));
+  behind.focus();
+  expect(document.activeElement).toBe(screen.getByRole('combobox'));
+  await user.keyboard('{Escape}');
+  await expect.poll(() => document.activeElement).toBe(behind);
+});

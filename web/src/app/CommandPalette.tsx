@@ -10,6 +10,7 @@ import { useSession } from './session';
 import { setTheme } from './theme';
 import { sectionsFor } from './adminSections';
 import { isKey, onShowPalette, showShortcuts, shortcutsAreOn } from './shortcuts';
+import { goOn } from '../ui/focus';
 import { useSettled } from '../ui/settled';
 import { useHasUnsaved } from '../ui/unsaved';
 import styles from './CommandPalette.module.css';
@@ -36,6 +37,7 @@ export function CommandPalette() {
   const [text, setText] = useState('');
   const [at, setAt] = useState(0);
   const leaves = useRef(false);
+  const opener = useRef<Element>(null);
   const list = useId();
 
   useEffect(() => {
@@ -93,11 +95,17 @@ export function CommandPalette() {
     <Radix.Root open={open} onOpenChange={setOpen}>
       <Radix.Portal>
         <Radix.Overlay className={styles.overlay} />
-        <Radix.Content className={styles.palette} aria-describedby={undefined} onCloseAutoFocus={(e) => { if (leaves.current) e.preventDefault(); }}>
+        <Radix.Content
+          className={styles.palette} aria-describedby={undefined} onOpenAutoFocus={() => { opener.current = document.activeElement; }}
+          onCloseAutoFocus={(e) => {
+            e.preventDefault();
+            if (!leaves.current && opener.current instanceof HTMLElement) goOn(opener.current, document.body);
+          }}
+        >
           <Radix.Title className="sr-only">{t('palette.title')}</Radix.Title>
           <input
             className={styles.input} role="combobox" aria-expanded aria-controls={list} aria-activedescendant={found[chosen] ? `${list}-${chosen}` : undefined} aria-label={t('palette.title')}
-            placeholder={t('palette.placeholder')} value={text} maxLength={200} autoFocus
+            placeholder={t('palette.placeholder')} value={text} maxLength={200}
             onChange={(e) => {
               setText(e.target.value);
               setAt(0);
@@ -118,7 +126,7 @@ export function CommandPalette() {
               <li key={command.id} id={`${list}-${i}`} role="option" aria-selected={i === chosen} className={styles.option} onMouseMove={() => { setAt(i); }} onClick={() => { run(command); }}>{command.label}</li>
             ))}
           </ul>
-          {looks && conversations.error ? <p className={styles.none} role="status">{problemLine(t, conversations.error)}</p> : null}
+          {looks && conversations.error ? <p className={styles.none} role="status">{problemLine(t, conversations.error, true)}</p> : null}
           {found.length === 0 && !(looks && (conversations.isError || conversations.isFetching || search !== text.trim())) ? <p className={styles.none} role="status">{t('palette.nothing')}</p> : null}
         </Radix.Content>
       </Radix.Portal>

@@ -1,8 +1,12 @@
+import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api } from '../api/client';
+import { Problem } from '../api/problem';
+import { Button } from '../ui/Button';
 import { TextField } from '../ui/Field';
 import { Form } from '../ui/Form';
+import { ErrorNotice } from '../ui/Notice';
 import { Gate } from './SignIn';
 
 /** The first run: whoever can read the server's data directory becomes the first administrator. */
@@ -12,7 +16,11 @@ export function SetupPage({ onDone }: { onDone: () => void }) {
   const [username, setUsername] = useState('admin');
   const [password, setPassword] = useState('');
   const [again, setAgain] = useState('');
+  const cache = useQueryClient();
+  const [late, setLate] = useState<Problem | null>(null);
   const differs = again !== '' && again !== password;
+  // Somebody was quicker: there is a name to sign in with.
+  if (late) return <Gate title={t('signIn.title')} intro={t('signIn.intro')}><ErrorNotice error={late} /><Button kind="primary" onClick={() => void cache.invalidateQueries({ queryKey: ['setup'] })}>{t('signIn.submit')}</Button></Gate>;
   return (
     <Gate title={t('setup.title')} intro={t('setup.intro')}>
       <Form
@@ -22,7 +30,13 @@ export function SetupPage({ onDone }: { onDone: () => void }) {
             setAgain(again === '' ? ' ' : again);
             return;
           }
-          await api.POST('/api/v1/auth/setup', { body: { setup_token: token.trim(), username, password } });
+          try {
+            await api.POST('/api/v1/auth/setup', { body: { setup_token: token.trim(), username, password } });
+          } catch (error) {
+            if (!(error instanceof Problem && error.code === 'setup_done')) throw error;
+            setLate(error);
+            return;
+          }
           onDone();
         }}
       >

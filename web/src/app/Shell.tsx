@@ -12,6 +12,7 @@ import { Shortcuts } from './Shortcuts';
 import { showPalette } from './shortcuts';
 import { useTells } from './windows';
 import { useCover } from '../ui/cover';
+import { inDialog } from '../ui/focus';
 import { IconButton } from '../ui/Button';
 import { Loading } from '../ui/Layout';
 import styles from './Shell.module.css';
@@ -48,7 +49,7 @@ function Arrival({ page }: { page: string }) {
   useEffect(() => {
     const main = document.getElementById('main');
     const at = document.activeElement;
-    if (main && (at === main || !main.contains(at))) main.querySelector<HTMLElement>('[data-page-title]')?.focus({ preventScroll: true });
+    if (main && !inDialog() && (at === main || !main.contains(at))) main.querySelector<HTMLElement>('[data-page-title]')?.focus({ preventScroll: true });
   }, [page]);
   return null;
 }

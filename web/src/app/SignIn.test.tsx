@@ -1,7 +1,8 @@
 import { fireEvent, screen, waitFor } from '@testing-library/react';
 import { expect, it, vi } from 'vitest';
 import { show, tidyWorld } from '../testing/world';
-import { SignInAgain } from './SignIn';
+import { Problem } from '../api/problem';
+import { NoAnswerPage, SignInAgain } from './SignIn';
 
 tidyWorld();
 
@@ -40,4 +41,14 @@ it('goes on after the password', async () => {
   await waitFor(() => { expect(onDone).toHaveBeenCalledOnce(); });
   expect(made('POST /api/v1/auth/login')[0]?.body).toEqual({ username: 'ada', password: 'secret' });
   expect(onLeave).not.toHaveBeenCalled();
+});
+
+it('says once that the server does not answer, and what a server says that cannot', async () => {
+  const retry = vi.fn();
+  const { user } = show(<><NoAnswerPage error={Problem.unreachable(new TypeError('Failed to fetch'))} retry={retry} /><NoAnswerPage error={new Problem(503, { detail: 'It starts.' })} retry={retry} /></>);
+  const [silent, telling] = await screen.findAllByRole('main');
+  expect(silent?.textContent.match(/The server does not answer|This page tries again/g)).toEqual(['The server does not answer', 'This page tries again']);
+  expect(telling?.textContent).toContain('It starts.');
+  for (const button of screen.getAllByRole('button', { name: 'Try again' })) await user.click(button);
+  expect(retry).toHaveBeenCalledTimes(2);
 });

@@ -28,7 +28,7 @@ function Credentials({ onDone, username: known }: { onDone: () => void; username
       {(errors) => (
         <>
           <TextField label={t('signIn.username')} name="username" autoComplete="username" autoCapitalize="none" spellCheck={false} required autoFocus={known === undefined} readOnly={known !== undefined} value={username} onChange={(e) => { setUsername(e.target.value); }} errors={errors('username')} />
-          <TextField label={t('signIn.password')} name="password" type="password" autoComplete="current-password" required autoFocus={known !== undefined} value={password} onChange={(e) => { setPassword(e.target.value); }} errors={errors('password')} />
+          <TextField label={t('signIn.password')} name="password" type="password" autoComplete="current-password" required value={password} onChange={(e) => { setPassword(e.target.value); }} errors={errors('password')} />
         </>
       )}
     </Form>
@@ -75,6 +75,16 @@ export function StillSignedIn({ error, onRetry, onClose }: { error: unknown; onR
         : asProblem(error).isSilent ? <Notice tone="danger" title={t('error.unreachable')} action={<Button size="s" onClick={onRetry}>{t('action.retry')}</Button>} />
           : <ErrorNotice error={error} retry={onRetry} />}
     </Dialog>
+  );
+}
+
+/** It is not known who is here: no answer, or one that says no more. */
+export function NoAnswerPage({ error, retry }: { error: unknown; retry: () => void }) {
+  const { t } = useTranslation();
+  return (
+    <Gate title={t('error.unreachable')} intro={t('error.unreachableHint')}>
+      {asProblem(error).isSilent ? <Button onClick={retry}>{t('action.retry')}</Button> : <ErrorNotice error={error} retry={retry} />}
+    </Gate>
   );
 }
 

@@ -29,6 +29,22 @@ async function clicked(data: unknown, ...open: string[]) {
   return { opened: openWindow.mock.calls.map(([url]) => new URL(url, origin).href), focused: windows.filter((w) => w.focus.mock.calls.length > 0).map((w) => w.url) };
 }
 
+/** What the worker answers to a request; `kept`: what it has. */
+async function asked(path: string, kept: readonly string[], answer: () => Promise<Response>) {
+  const handlers = new Map<string, (event: { request: { url: string; method: string; mode: string }; respondWith: (answer: Promise<Response>) => void }) => void>();
+  const caches = { match: ({ url }: { url: string }) => Promise.resolve(kept.includes(new URL(url).pathname) ? new Response('kept') : undefined) };
+  runInNewContext(source, { self: { location: new URL(`${origin}/sw.js`), addEventListener: handlers.set.bind(handlers) }, caches, fetch: answer, Request: class { url = `${origin}/`; }, Response, URL });
+  const given: Promise<Response>[] = [];
+  handlers.get('fetch')?.({ request: { url: origin + path, method: 'GET', mode: 'no-cors' }, respondWith: (promise) => { given.push(promise); } });
+  return given[0] && (await given[0]).text();
+}
+
+it.each(['/icon.svg', '/manifest.webmanifest'])('gives %s that it has kept where the server does not answer, and else the server’s', async (path) => {
+  expect(await asked(path, [path], () => Promise.reject(new TypeError('Failed to fetch')))).toBe('kept');
+  expect(await asked(path, [path], () => Promise.resolve(new Response('new')))).toBe('new');
+  expect(await asked('/api/v1/auth/me', [path], () => Promise.reject(new TypeError('Failed to fetch')))).toBeUndefined();
+});
+
 it('brings the window to the front that shows what the notification is about', async () => {
   expect(await clicked({ path: '/c/7' }, `${origin}/`, `${origin}/c/7#m-3`, `${origin}/c/7`)).toEqual({ opened: [], focused: [`${origin}/c/7#m-3`] });
 });

@@ -18,6 +18,7 @@ beforeEach(() => {
   vi.stubGlobal('location', { pathname: '/c/1', assign });
 });
 afterEach(() => {
+  vi.useRealTimers();
   forgetDrafts();
   Reflect.deleteProperty(navigator, 'serviceWorker');
 });
@@ -171,4 +172,22 @@ it('goes on when another window has signed the same user in again, and asks for 
   await user.click(screen.getByRole('button', { name: 'Ask' }));
   expect(await screen.findByText('Ended')).toBeTruthy();
   expect(assign).not.toHaveBeenCalled();
+});
+
+it('asks again who is here until the server answers, and says meanwhile that it does not', async () => {
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  let isThere = false;
+  const { made } = show(<Part />, {
+    'GET /api/v1/auth/me': () => {
+      if (!isThere) throw new TypeError('Failed to fetch');
+      return { body: { user: ada, permissions: ['*'], limits: {}, credential: 'cookie', scopes: [] } };
+    },
+  });
+  await screen.findByText('failed');
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(made('GET /api/v1/auth/me').length).toBeGreaterThan(5);
+  expect(screen.getByText('failed')).toBeTruthy(); // and not between its tries that it is loading
+  isThere = true;
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(await screen.findByText('ada:')).toBeTruthy();
 });

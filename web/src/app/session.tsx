@@ -38,6 +38,9 @@ interface Props {
   otherwise: (state: Exclude<State, { kind: 'in' }>, signedIn: () => void) => ReactNode;
 }
 
+/** Nobody is signed in. */
+const isRefused = (error: unknown) => error instanceof Problem && error.status === 401;
+
 /** With nothing of whoever was here. */
 function beginAnew(): void {
   void closeNotices().then(() => { location.assign('/'); });
@@ -50,10 +53,11 @@ export function SessionProvider({ children, otherwise }: Props) {
   const [stuck, setStuck] = useState<unknown>(null);
   const others = useRef<BroadcastChannel | null>(null);
   const settle = useSettleToasts();
-  const me = useQuery({ queryKey: ['me'], enabled: !left, queryFn: () => data(api.GET('/api/v1/auth/me')), retry: false, staleTime: 60_000 });
+  // Without knowing who is here there is no page: it is asked until the server says.
+  const me = useQuery({ queryKey: ['me'], enabled: !left, queryFn: () => data(api.GET('/api/v1/auth/me')), retry: (_, error) => !isRefused(error), retryDelay: (count) => Math.min(10_000, 500 * 2 ** count), staleTime: 60_000 });
   const who = me.data;
-  const problem = me.error;
-  const isOut = problem instanceof Problem && problem.status === 401;
+  const problem = me.failureReason;
+  const isOut = isRefused(problem);
   // Nobody is signed in: either there is somebody who could, or the first administrator is to be made.
   const setup = useQuery({ queryKey: ['setup'], enabled: isOut, queryFn: () => data(api.GET('/api/v1/auth/setup')) });
 
@@ -135,7 +139,7 @@ export function SessionProvider({ children, otherwise }: Props) {
       </Context>
     );
   }
-  if (me.isPending || (isOut && setup.isPending)) return otherwise({ kind: 'loading' }, signedIn);
+  if (!problem || (isOut && setup.isPending)) return otherwise({ kind: 'loading' }, signedIn);
   if (isOut) return otherwise({ kind: 'out', setup: setup.data?.open === true }, signedIn);
-  return otherwise({ kind: 'failed', error: problem, retry: () => void me.refetch() }, signedIn);
+  return otherwise({ kind: 'failed', error: problem, retry: () => void cache.resetQueries({ queryKey: ['me'] }) }, signedIn);
 }

@@ -13,7 +13,7 @@ import { Button } from '../ui/Button';
 import { ConfirmDialog } from '../ui/Dialog';
 import { TextArea, TextField } from '../ui/Field';
 import { Badge, Facts } from '../ui/Layout';
-import { usePassesFocus } from '../ui/focus';
+import { goOn, usePassesFocus } from '../ui/focus';
 import { ErrorNotice } from '../ui/Notice';
 import { Said } from '../ui/Said';
 import { Value } from './Activity';
@@ -52,7 +52,7 @@ export function ApprovalCard({ approval, onDecided }: { approval: PendingApprova
   const mayNot = approval.approver === 'admin' && user.role !== 'admin';
   const isOver = error instanceof Problem && over.includes(error.code);
   // The button that had the focus is gone.
-  useEffect(() => { if (isOver) card.current?.focus(); }, [isOver, card]);
+  useEffect(() => { if (isOver) goOn(card.current); }, [isOver, card]);
   const decide = async (decision: 'approve' | 'deny') => {
     setBusy(decision);
     setError(null);

@@ -1,5 +1,6 @@
 import { lazy, memo, Suspense, useDeferredValue, useMemo, useState, type ComponentType } from 'react';
 import { loadPart } from '../app/parts';
+import { usePrinting } from '../ui/paper';
 import { readableBlocks } from './blocks';
 import styles from './Markdown.module.css';
 
@@ -21,6 +22,7 @@ const blocksAtOnce = 12;
 export const Markdown = memo(function Markdown({ text, writing = false }: { text: string; writing?: boolean }) {
   const blocks = useMemo(() => writing || text.length > long ? readableBlocks(text, writing) : [text], [text, writing]);
   const [first] = useState(() => blocks.slice(0, blocksAtOnce));
-  const shown = useDeferredValue(blocks, first);
+  const deferred = useDeferredValue(blocks, first);
+  const shown = usePrinting() ? blocks : deferred;
   return <div className={styles.markdown} data-writing={writing || undefined}>{shown.map((block, i) => <Block key={i} text={block} />)}</div>;
 });

@@ -1,6 +1,6 @@
 import type { ElementContent, Root } from 'hast';
 import { Check, Copy } from 'lucide-react';
-import { useRef, useState, type ComponentProps } from 'react';
+import { useEffect, useRef, useState, type ComponentProps } from 'react';
 import { useTranslation } from 'react-i18next';
 import ReactMarkdown, { type Components, type Options } from 'react-markdown';
 import rehypeSanitize, { defaultSchema } from 'rehype-sanitize';
@@ -25,7 +25,7 @@ const components: Components = {
   a: Link,
   cite: ({ id, title }) => <Mark id={id ?? ''} words={title ?? ''} />, // only ours: the schema lets no other one through
   pre: Code,
-  table: (props) => <div className={styles.table}><table>{props.children}</table></div>,
+  table: Table,
 };
 
 /** What is not let through is not lost: the boxes of a list become marks, and of a picture its words stay. */
@@ -63,6 +63,21 @@ function Link({ href, children }: ComponentProps<'a'>) {
   const host = hostOf(href);
   if (!href || !host) return <span>{children}</span>;
   return <a href={href} target="_blank" rel="noopener noreferrer nofollow ugc"><LinkText host={host}>{children}</LinkText></a>;
+}
+
+/** What does not fit is scrolled to, with keys too. Named only then, and no landmark: there may be many. */
+function Table({ children }: ComponentProps<'table'>) {
+  const { t } = useTranslation();
+  const box = useRef<HTMLDivElement>(null);
+  const [isWide, setWide] = useState(false);
+  useEffect(() => {
+    const around = box.current;
+    if (!around) return;
+    const watch = new ResizeObserver(() => { setWide(around.scrollWidth > around.clientWidth); });
+    for (const one of [around, ...around.children]) watch.observe(one);
+    return () => { watch.disconnect(); };
+  }, []);
+  return <div ref={box} className={styles.table} {...(isWide && { role: 'group', tabIndex: 0, 'aria-label': t('chat.wideTable') })}><table>{children}</table></div>;
 }
 
 function Code({ children }: ComponentProps<'pre'>) {

@@ -88,6 +88,18 @@ it('says so when a document of the draft is gone, and asks on when the server on
   expect(events).toHaveBeenCalledTimes(2);
 });
 
+it('takes the end of the session for no news of the document, and asks again', async () => {
+  const draft = fresh();
+  const names: string[] = [];
+  draft.subscribe(() => { names.push(...draft.items.map((a) => a.name)); });
+  events.mockResolvedValueOnce(new Response('retry: 2000\n\n: \n\nevent: error\ndata: {"status":401,"code":"session_ended"}\n\n'));
+  draft.add([file('one.txt')], { limits, refusal });
+  sendings[0]?.done(document('one', 'queued'));
+  await vi.waitFor(() => { expect(states(draft)).toEqual(['one.txt ready']); });
+  expect(names.every((name) => name === 'one.txt')).toBe(true);
+  expect(events).toHaveBeenCalledTimes(2);
+});
+
 it('brings what was added meanwhile into the conversation that has begun', () => {
   const [before, begun] = [fresh(), fresh()];
   before.add([file('a')], { limits, refusal });

@@ -207,7 +207,8 @@ export class AttachmentDraft {
 /** Tells of a document whenever something changed, until it is ready or failed; over lost networks and restarts of the server. Throws when it is not there. */
 export async function followDocument(id: string, onDocument: (document: SchemaDocumentView) => void, signal: AbortSignal): Promise<void> {
   let settled = false;
-  const parse = () => createSseParser(({ data }) => {
+  const parse = () => createSseParser(({ type, data }) => {
+    if (type !== 'document.progress') return; // an error: the session ended, which the next attempt says
     const document = JSON.parse(data) as SchemaDocumentView;
     settled = document.status === 'ready' || document.status === 'failed';
     onDocument(document);

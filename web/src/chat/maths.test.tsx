@@ -17,17 +17,17 @@ it('leaves prices alone', () => {
   expect(page.textContent).toBe('It costs $5, later $10.');
 });
 
-it.each(['$$x^2$$', 'so \\(x^2\\) it is', 'so \\[x^2\\] it is'])('renders %s as a formula in the text', (text) => {
+it.each(['so $$x^2$$ it is', '$$x^2$$, so it is', '\\(x^2\\)', '\\(x\n+ y\\) it is', 'so \\(x^2\\) it is', 'so \\[x^2\\] it is'])('renders %s as a formula in the text', (text) => {
   const page = shown(text);
   expect(page.querySelectorAll('.katex')).toHaveLength(1);
   expect(page.querySelector('.katex-display')).toBeNull();
 });
 
-it.each(['$$\nx^2\n$$', '\\[\nx^2\n\\]', '\\[ x^2 \\]', 'Thus\n\\[ x^2 \\]\nand on', '1. Thus\n\n   \\[\n   x^2\n   \\]'])('renders %j as a formula of its own', (text) => {
+it.each(['$$x^2$$', '  $$ x^2 $$  ', 'Thus\n$$x^2$$\nand on', '1. Thus\n\n   $$x^2$$\n\n2. So', '$$\nx^2\n$$', '\\[\nx^2\n\\]', '\\[ x^2 \\]', 'Thus\n\\[ x^2 \\]\nand on', '1. Thus\n\n   \\[\n   x^2\n   \\]'])('renders %j as a formula of its own', (text) => {
   expect(shown(text).querySelectorAll('.katex-display')).toHaveLength(1);
 });
 
-it.each(['`\\(x\\)`', '``a ` \\(x\\)``', '```tex\n\\[x\\]\n```', '~~~\n\\(x\\)\n\n\\(x\\)\n~~~', '\\\\(x\\\\)', '\\(x', 'one \\(x\n\ntwo\\)', '\\(\\)', '\\($x\\)'])('leaves %j as it is', (text) => {
+it.each(['`\\(x\\)`', '``a ` \\(x\\)``', '```tex\n\\[x\\]\n```', '~~~\n\\(x\\)\n\n\\(x\\)\n~~~', '\\\\(x\\\\)', '\\(x', 'one \\(x\n\ntwo\\)', '\\(\\)', '\\($x\\)', '`$$x$$`', '```tex\n$$x$$\n```', '$$$x$$$', '\\$$x$$', '$$x', 'so $$x$$ it is', '$$\n\\(x\\)\n$$', 'so $$\\(x\\)$$ it is'])('leaves %j as it is', (text) => {
   expect(withDollars(text)).toBe(text);
 });
 

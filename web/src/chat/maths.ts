@@ -1,8 +1,8 @@
 import { createScanner } from './markdownLines';
 
-/** Models write `\(…\)` and `\[…\]` for formulas, the parser knows dollars: these become `$$…$$`, one that has its lines for itself as display. Code stays as it is, and so does what has no end in its paragraph. */
+/** Models write `\(…\)` and `\[…\]` for formulas, the parser knows dollars: these become `$$$…$$$`, which stands in the text wherever it is, but a `\[…\]` or `$$…$$` that has its lines for itself becomes display. Code stays as it is, and so does what has no end in its paragraph. */
 export function withDollars(text: string): string {
-  if (!/\\[([]/.test(text)) return text;
+  if (!/\\[([]|\$\$/.test(text)) return text;
   const parts: string[] = [];
   let paragraph: string[] = [];
   const scan = createScanner();
@@ -27,31 +27,33 @@ function convert(text: string): string {
   const unclosed = new Set<string>();
   let out = '';
   let done = 0;
-  for (const found = /`+|\\[\s\S]/g; ;) {
+  for (const found = /`+|\${2,}|\\[\s\S]/g; ;) {
     const at = found.exec(text);
     if (at === null) break;
     const open = at[0];
-    const isCode = open.startsWith('`');
-    if (!isCode && open !== '\\(' && open !== '\\[') continue;
-    const end = unclosed.has(open) ? -1 : isCode ? endOfCode(text, open, found.lastIndex) : text.indexOf(open === '\\(' ? '\\)' : '\\]', found.lastIndex);
+    const isRun = /^[`$]/.test(open);
+    if (!isRun && open !== '\\(' && open !== '\\[') continue;
+    const end = unclosed.has(open) ? -1 : isRun ? endOfRun(text, open, found.lastIndex) : text.indexOf(open === '\\(' ? '\\)' : '\\]', found.lastIndex);
     if (end < 0) {
       unclosed.add(open);
       continue;
     }
     const formula = text.slice(found.lastIndex, end).trim();
     found.lastIndex = end + open.length;
-    if (isCode || formula === '' || formula.includes('$')) continue;
-    out += text.slice(done, at.index) + dollars(formula, open === '\\[' ? indentOf(text, at.index, found.lastIndex) : null);
+    if ((isRun && open !== '$$') || formula === '' || formula.includes('$')) continue;
+    const indent = open === '\\(' ? null : indentOf(text, at.index, found.lastIndex);
+    if (isRun && indent === null) continue;
+    out += text.slice(done, at.index) + dollars(formula, indent);
     done = found.lastIndex;
   }
   return out + text.slice(done);
 }
 
-/** Where as many backticks stand as opened it, no more and no fewer. */
-function endOfCode(text: string, open: string, from: number): number {
-  const ticks = /`+/g;
-  ticks.lastIndex = from;
-  for (let at = ticks.exec(text); at !== null; at = ticks.exec(text)) if (at[0] === open) return at.index;
+/** Where as many backticks or dollars stand as opened it, no more and no fewer. */
+function endOfRun(text: string, open: string, from: number): number {
+  const runs = open.startsWith('$') ? /\$+/g : /`+/g;
+  runs.lastIndex = from;
+  for (let at = runs.exec(text); at !== null; at = runs.exec(text)) if (at[0] === open) return at.index;
   return -1;
 }
 
@@ -64,6 +66,6 @@ function indentOf(text: string, begin: number, end: number): string | null {
 }
 
 function dollars(formula: string, indent: string | null): string {
-  if (indent === null) return `$$${formula}$$`;
+  if (indent === null) return `$$$${formula}$$$`.replace(/\s*\n\s*/g, ' ');
   return ['$$', ...formula.split('\n').map((line) => indent + line.trim()), `${indent}$$`].join('\n');
 }

@@ -27,3 +27,7 @@ it.each([
   const now = Date.parse('2026-05-10T01:00:00Z');
   expect(['en', 'ru'].map((language) => formats(language).ago(new Date(now - elapsed), now).replace(/\s/g, ' '))).toEqual([english, russian]);
 });
+
+it.each([[0, '0 bytes', '0 байт'], [1, '1 byte', '1 байт'], [9, '9 bytes', '9 байт'], [2, '2 bytes', '2 байта'], [1_500, '1.5 kB', '1,5 кБ']])('says how large %d bytes are', (count, english, russian) => {
+  expect(['en', 'ru'].map((language) => formats(language).bytes(count).replace(/\s/g, ' '))).toEqual([english, russian]);
+});

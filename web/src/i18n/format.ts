@@ -68,10 +68,11 @@ function make(language: string) {
       const small = value !== 0 && Math.abs(value) < 0.01;
       return new Intl.NumberFormat(language, { style: 'currency', currency: 'USD', ...(small ? { maximumSignificantDigits: 2 } : { maximumFractionDigits: 2 }) }).format(value);
     },
+    /** The short name of a byte has no plural. */
     bytes(count: number) {
       const names = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
       const power = Math.min(names.length - 1, count < 1 ? 0 : Math.floor(Math.log10(count) / 3));
-      return new Intl.NumberFormat(language, { style: 'unit', unit: names[power] ?? 'byte', unitDisplay: 'short', maximumFractionDigits: power === 0 ? 0 : 1 }).format(count / 1000 ** power);
+      return new Intl.NumberFormat(language, { style: 'unit', unit: names[power] ?? 'byte', unitDisplay: power === 0 ? 'long' : 'short', maximumFractionDigits: power === 0 ? 0 : 1 }).format(count / 1000 ** power);
     },
   };
 }

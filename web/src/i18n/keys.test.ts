@@ -38,3 +38,8 @@ it('has one Russian word for a conversation', () => {
   const guide = readFileSync('../docs/user-guide.ru.md', 'utf8').split('\n').map((line, i) => [`user-guide.ru.md:${i + 1}`, line] as const);
   expect([...flat(ru), ...guide].filter(([, text]) => /бесед/i.test(text)).map(([where]) => where), 'it is called «разговор»').toEqual([]);
 });
+
+it('calls the page of the administration in Russian what it is called', () => {
+  expect([...flat(ru)].filter(([, text]) => text.includes('Администрирование')).map(([key]) => key)).toEqual([]);
+  expect([ru.nav.admin, ru.runs.any, ru.runs.anyAgent]).toEqual(['Управление', 'Любое', 'Любой']); // a state, an agent
+});

@@ -1,7 +1,7 @@
 import { cleanup, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { Tooltip } from 'radix-ui';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { createMemoryRouter, Link, Outlet, RouterProvider } from 'react-router';
 import { afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { Problem } from '../api/problem';
@@ -65,6 +65,33 @@ it('stays while a form in it is being sent', async () => {
   await vi.waitFor(() => { expect(screen.getByRole('button', { name: 'Save' }).getAttribute('aria-disabled')).toBeNull(); });
   await user.keyboard('{Escape}');
   expect(onClose).toHaveBeenCalledOnce();
+});
+
+/** What it edits may have to be read first. */
+function Late({ read }: { read: Promise<void> }) {
+  const [isThere, setThere] = useState(false);
+  useEffect(() => { void read.then(() => { setThere(true); }); }, [read]);
+  return isThere ? <Form submit="Save" fields={[]} onSubmit={() => Promise.resolve()}>{() => <TextField label="Prompt" defaultValue="" />}</Form> : <p>Reading</p>;
+}
+
+it('begins in the first field, also of a form that had to be read first, and keeps the focus from what is behind it', async () => {
+  let found: () => void = () => undefined;
+  const read = new Promise<void>((resolve) => { found = resolve; });
+  render(<Tooltip.Provider><input aria-label="Behind" /><Dialog open onClose={() => undefined} title="A prompt"><Late read={read} /></Dialog></Tooltip.Provider>);
+  const behind = screen.getByLabelText('Behind');
+  behind.focus();
+  expect(document.activeElement).toBe(screen.getByRole('dialog'));
+  found();
+  await vi.waitFor(() => { expect(document.activeElement).toBe(screen.getByLabelText('Prompt')); });
+  behind.focus();
+  expect(document.activeElement).toBe(screen.getByLabelText('Prompt'));
+});
+
+const sources = import.meta.glob<string>(['../**/*.tsx', '!../**/*.test.tsx'], { query: '?raw', import: 'default', eager: true });
+
+it('has no field that takes the focus by itself: until the next one has it, the dialog would let it go to whatever asks for it', () => {
+  const taking = Object.entries(sources).filter(([, source]) => source.split('\n').some((line) => /\sautoFocus\b/.test(line) && !/<(?:Icon)?Button\b/.test(line))).map(([file]) => file);
+  expect(taking.sort()).toEqual(['../app/Setup.tsx', '../app/SignIn.tsx', '../pages/chat/Messages.tsx']); // on pages: the token, the name, a message that is edited
 });
 
 function Editor({ save = () => Promise.resolve() }: { save?: () => Promise<unknown> }) {

@@ -3,7 +3,7 @@ import { X } from 'lucide-react';
 import { createContext, use, useCallback, useEffect, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Button, IconButton } from './Button';
-import { useFocusBack } from './focus';
+import { firstField, useFocusBack } from './focus';
 import { ErrorNotice } from './Notice';
 import { useUnsaved } from './unsaved';
 import styles from './Dialog.module.css';
@@ -12,7 +12,7 @@ import styles from './Dialog.module.css';
 function focusFirst(event: Event): void {
   event.preventDefault();
   if (!(event.currentTarget instanceof HTMLElement)) return;
-  (event.currentTarget.querySelector<HTMLElement>('input:not([readonly]), select, textarea') ?? event.currentTarget).focus();
+  (firstField(event.currentTarget) ?? event.currentTarget).focus();
 }
 
 interface Held {

@@ -1,8 +1,9 @@
-import { Fragment, useLayoutEffect, useRef, useState, type FormEvent, type ReactNode } from 'react';
+import { Fragment, useEffect, useLayoutEffect, useRef, useState, type FormEvent, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Problem } from '../api/problem';
 import { Button } from './Button';
 import { Dialog, useHoldsDialog } from './Dialog';
+import { firstField, goOn } from './focus';
 import { ErrorNotice } from './Notice';
 import { Said } from './Said';
 import styles from './Form.module.css';
@@ -32,8 +33,13 @@ export function Form({ onSubmit, submit, onCancel, fields, onReload, onOverwrite
 
   // A long form: the first refused field may be out of sight. With the refusal, not a moment after it: what is typed meanwhile would go elsewhere.
   useLayoutEffect(() => {
-    if (error) form.current?.querySelector<HTMLElement>('[aria-invalid]')?.focus();
+    if (error) goOn(form.current?.querySelector<HTMLElement>('[aria-invalid]'), form.current?.closest('[role=dialog]') ?? form.current);
   }, [error]);
+  // What it shows had to be read first: its dialog has the focus until it is there.
+  useEffect(() => {
+    const dialog = form.current?.closest('[role=dialog]');
+    if (dialog && dialog === document.activeElement) firstField(dialog)?.focus();
+  }, []);
 
   const run = async (work: () => Promise<unknown>) => {
     setBusy(true);

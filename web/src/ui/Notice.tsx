@@ -24,11 +24,11 @@ export function Notice({ tone = 'info', title, children, action }: { tone?: Tone
   );
 }
 
-/** What went wrong and what to do, in the language of the page, and the trace id to quote. `withFields` false: what is wrong with single fields is said elsewhere. */
-export function ErrorNotice({ error, retry, withFields = true }: { error: unknown; retry?: () => void; withFields?: boolean }) {
+/** What went wrong and what to do, in the language of the page, and the trace id to quote. `withFields` false: what is wrong with single fields is said elsewhere. `ofRead`: something could not be seen; else it was done, perhaps, and nobody tries it again by themselves. */
+export function ErrorNotice({ error, retry, withFields = true, ofRead = retry !== undefined }: { error: unknown; retry?: () => void; withFields?: boolean; ofRead?: boolean }) {
   const { t } = useTranslation();
   const problem = asProblem(error);
-  const { text, facts } = problemText(t, problem);
+  const { text, facts } = problemText(t, problem, ofRead);
   return (
     <Notice tone="danger" title={problem.isSilent ? t('error.unreachable') : t('error.failed')} action={retry ? <Button size="s" onClick={retry}>{t('action.retry')}</Button> : undefined}>
       <div>{text}</div>

@@ -1,4 +1,5 @@
 import { useEffect, useEffectEvent, type RefObject } from 'react';
+import { inDialog } from './focus';
 import { useMedia } from './media';
 
 /**
@@ -11,7 +12,7 @@ export function useCover(open: boolean, narrow: string, onClose: () => void, ope
   useEffect(() => {
     if (!covers) return;
     const onKey = (event: KeyboardEvent) => {
-      if (event.key !== 'Escape' || event.isComposing || document.querySelector('[role=dialog]')) return;
+      if (event.key !== 'Escape' || event.isComposing || inDialog()) return;
       close();
       setTimeout(() => opener.current?.focus()); // it may be inert until then
     };

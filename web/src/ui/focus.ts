@@ -1,5 +1,17 @@
 import { useLayoutEffect, useRef, useState, type RefObject } from 'react';
 
+/** Whether a dialog is open: the focus is in it then, and so is whoever types. */
+export const inDialog = () => document.querySelector('[role=dialog]') !== null;
+
+/** Gives the focus to where one goes on after something that took its time, unless one is elsewhere by now: outside of `from`, or in a dialog that has opened meanwhile. */
+export function goOn(to: HTMLElement | null | undefined, from: Element | null | undefined = to): void {
+  const at = document.activeElement;
+  if (to && (at === document.body || from?.contains(at)) && (to.closest('[role=dialog]') || !inDialog())) to.focus();
+}
+
+/** What one comes to a dialog for. No field in a dialog takes the focus by itself (`autoFocus`): Radix then holds the focus in it only from the next one on (`lastFocusedElementRef`), and what takes it away before that keeps it. */
+export const firstField = (dialog: Element) => dialog.querySelector<HTMLElement>('input:not([readonly]), select, textarea');
+
 /** What had the focus when this component came; of a menu that is about to close, what opened it. */
 function origin(): Element | null {
   const at = document.activeElement;
@@ -26,6 +38,7 @@ export function useFocusBack(): (event: Event) => void {
     }
     if (!to) return;
     event.preventDefault();
+    if (inDialog() && !to.closest('[role=dialog]')) return; // another one has opened meanwhile
     to.focus({ preventScroll: to.hasAttribute('data-page-title') });
   };
 }

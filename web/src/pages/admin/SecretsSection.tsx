@@ -92,8 +92,8 @@ function SecretForm({ known, onDone, onCancel }: { known: string | undefined; on
     >
       {(errors) => (
         <>
-          <TextField label={t('admin.secrets.name')} hint={t('admin.secrets.nameHint')} readOnly={known !== undefined} autoFocus={known === undefined} autoComplete="off" autoCapitalize="none" spellCheck={false} required value={name} onChange={(e) => { setName(e.target.value); }} errors={errors('name')} />
-          <TextField label={t('admin.secrets.value')} hint={t('admin.secrets.valueHint')} type="password" autoFocus={known !== undefined} autoComplete="off" spellCheck={false} required value={value} onChange={(e) => { setValue(e.target.value); }} errors={errors('value')} />
+          <TextField label={t('admin.secrets.name')} hint={t('admin.secrets.nameHint')} readOnly={known !== undefined} autoComplete="off" autoCapitalize="none" spellCheck={false} required value={name} onChange={(e) => { setName(e.target.value); }} errors={errors('name')} />
+          <TextField label={t('admin.secrets.value')} hint={t('admin.secrets.valueHint')} type="password" autoComplete="off" spellCheck={false} required value={value} onChange={(e) => { setValue(e.target.value); }} errors={errors('value')} />
         </>
       )}
     </Form>

@@ -1,11 +1,14 @@
 import { fireEvent, screen, waitFor } from '@testing-library/react';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { useState } from 'react';
+import { api } from '../../api/client';
 import { Problem } from '../../api/problem';
 import type { SchemaDocumentView } from '../../api/schema';
+import { useSession } from '../../app/session';
+import { SignInAgain } from '../../app/SignIn';
 import { forgetDrafts, read, write } from '../../app/storage';
 import { attachmentDraft } from '../../chat/attachmentDraft';
-import { ada, show, tidyWorld } from '../../testing/world';
+import { ada, show, tidyWorld, type Answer } from '../../testing/world';
 import { Composer } from './Composer';
 
 const uploads = vi.hoisted((): ((document: SchemaDocumentView) => void)[] => []);
@@ -165,4 +168,74 @@ it('begins a line with Enter where the keyboard is on the screen, and sends with
   expect(screen.getByText('Enter begins a new line')).toBeTruthy();
   await user.click(screen.getByRole('button', { name: 'Send' }));
   await waitFor(() => { expect(onSend).toHaveBeenCalledWith('First\nsecond', [], false); });
+});
+
+function Ends() {
+  const { ended, user, signedInAgain } = useSession();
+  const onSend = async () => {
+    await api.POST('/api/v1/conversations', { body: {} });
+    return 'ends';
+  };
+  return (
+    <>
+      <button type="button" onClick={() => { api.GET('/api/v1/models').catch(() => undefined); }}>Look</button>
+      <input aria-label="Elsewhere" />
+      <Composer conversationId="ends" team={undefined} choice={{}} onChoice={() => undefined} onSend={onSend} />
+      <SignInAgain open={ended} username={user.username} onDone={signedInAgain} onLeave={() => undefined} />
+    </>
+  );
+}
+
+/** A message is on its way; gives what answers it. */
+async function onItsWay() {
+  let answer: (answer: Answer) => void = () => undefined;
+  const world = show(<Ends />, {
+    ...server, 'POST /api/v1/conversations': () => new Promise<Answer>((resolve) => { answer = resolve; }), 'GET /api/v1/models': { status: 401, body: { code: 'token_invalid' } }, 'POST /api/v1/auth/login': { body: {} },
+  });
+  const box = await screen.findByLabelText<HTMLTextAreaElement>('Message');
+  await world.user.type(box, 'Half a question{Enter}');
+  await waitFor(() => { expect(world.made('POST /api/v1/conversations')).toHaveLength(1); });
+  const arrived = async (given: Answer) => {
+    answer(given);
+    await waitFor(() => { expect(screen.getByRole('button', { name: 'Send', hidden: true }).getAttribute('aria-busy')).toBeNull(); });
+  };
+  return { ...world, box, arrived };
+}
+
+it.each([['by what was sent', 401], ['before, and it was refused', 401], ['before, and it was accepted', 201]])('leaves the keys to the dialog that asks for the password when the session ended: seen %s', async (seen, status) => {
+  const { user, box, arrived } = await onItsWay();
+  if (seen !== 'by what was sent') {
+    await user.click(screen.getByRole('button', { name: 'Look' }));
+    await screen.findByRole('dialog');
+  }
+  await arrived({ status, body: { code: 'token_invalid' } });
+  const dialog = await screen.findByRole('dialog', { name: 'Your session has ended' });
+  await waitFor(() => { expect(dialog.contains(document.activeElement)).toBe(true); });
+  await user.keyboard('a secret');
+  expect(screen.getByLabelText<HTMLInputElement>('Password').value).toBe('a secret');
+  const left = status === 401 ? 'Half a question' : '';
+  expect([box.value, read('draft', 'ends', ada.id) ?? '']).toEqual([left, left]);
+  await user.keyboard('{Enter}');
+  await waitFor(() => { expect(screen.queryByRole('dialog')).toBeNull(); });
+  expect(screen.queryByRole('alert')).toBeNull();
+});
+
+it('takes the focus from nobody who went elsewhere while the message was on its way', async () => {
+  const { user, box, arrived } = await onItsWay();
+  const elsewhere = screen.getByLabelText('Elsewhere');
+  await user.click(elsewhere);
+  await arrived({ status: 201, body: { id: 'ends' } });
+  expect(document.activeElement).toBe(elsewhere);
+  await user.type(box, 'Again');
+  await user.click(screen.getByRole('button', { name: 'Send' }));
+  await arrived({ status: 201, body: { id: 'ends' } });
+  await waitFor(() => { expect(document.activeElement).toBe(box); });
+});
+
+it('promises nothing of a message that the server did not confirm', async () => {
+  const { arrived } = await onItsWay();
+  await arrived({ status: 502 });
+  const notice = await screen.findByRole('alert');
+  expect(notice.textContent).toContain('The server did not confirm it. Try again when it is back.');
+  expect(notice.textContent).not.toContain('tries again');
 });

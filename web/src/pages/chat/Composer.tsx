@@ -1,6 +1,7 @@
 import { Paperclip, SendHorizontal, SlidersHorizontal, Square } from 'lucide-react';
 import { useCallback, useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { Problem } from '../../api/problem';
 import { useSession } from '../../app/session';
 import { isKey, isTyping, shortcutsAreOn } from '../../app/shortcuts';
 import { read, write } from '../../app/storage';
@@ -8,6 +9,7 @@ import { attachmentDraft, useAttachmentDraft } from '../../chat/attachmentDraft'
 import { useFormat } from '../../i18n/format';
 import { Button, IconButton } from '../../ui/Button';
 import { Select } from '../../ui/Field';
+import { goOn } from '../../ui/focus';
 import { ErrorNotice, Notice } from '../../ui/Notice';
 import { useFailureToast } from '../../ui/Toast';
 import { limitsText, refusalText, useDocumentLimits } from '../documents/data';
@@ -59,7 +61,7 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
 
   const attach = useCallback((chosen: readonly File[]) => {
     files.add(chosen, { limits, refusal: refusalText(limits, t, format) });
-    box.current?.focus();
+    goOn(box.current, document.body);
   }, [files, limits, t, format]);
   const dropping = useFileDrop(mayAttach ? attach : null);
 
@@ -72,6 +74,10 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
     write('draft', draft, text, user.id);
   }, [draft, text, user.id]);
 
+  // Whoever comes here writes; a keyboard on the screen comes when it is wanted.
+  useLayoutEffect(() => {
+    if (matchMedia('(pointer: fine)').matches) goOn(box.current, document.body);
+  }, []);
   useLayoutEffect(() => {
     const area = box.current;
     if (!area) return;
@@ -84,7 +90,7 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
       if (!shortcutsAreOn()) return;
       if (isKey(event, '/') && !isTyping(event.target) && !event.ctrlKey && !event.metaKey) {
         event.preventDefault();
-        box.current?.focus();
+        goOn(box.current, document.body);
       } else if (isKey(event, 's') && event.ctrlKey && event.shiftKey && onStop) {
         event.preventDefault();
         onStop().catch(failed);
@@ -119,10 +125,11 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
       files.remove(ready.map((a) => a.key));
       if (into !== undefined && into !== draft) attachmentDraft(into, user.id).adopt(files);
     } catch (e) {
-      setError(e);
+      // That the session has ended is asked about in a dialog, in which whoever types then writes a password.
+      if (!(e instanceof Problem && e.status === 401)) setError(e);
     } finally {
       setSending(false);
-      box.current?.focus();
+      goOn(box.current, box.current?.form);
     }
   };
 
@@ -136,7 +143,7 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
 
   return (
     <form className={styles.composer} onSubmit={(e) => { e.preventDefault(); void submit(); }}>
-      {error ? <ErrorNotice error={error} retry={() => void submit(false, undefined, true)} /> : null}
+      {error ? <ErrorNotice error={error} ofRead={false} retry={() => void submit(false, undefined, true)} /> : null}
       {options ? (
         <div className={styles.options}>
           <Select label={t('chat.team')} value={choice.team ?? ''} onChange={(e) => { onChoice({ ...choice, team: e.target.value }); }} options={[{ value: '', label: team ?? t('chat.defaultTeam') }, ...named((teams.data ?? []).map((x) => x.name), choice.team)]} />
@@ -149,7 +156,7 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
       <div className={styles.box}>
         <AttachmentChips items={items} limits={limitsSaid} canRetry={(key) => files.canRetry(key)} onRetry={(key) => { files.retry(key); }} onRemove={(key) => { files.remove([key]); box.current?.focus(); }} />
         <textarea
-          ref={box} id={composerId} rows={1} aria-label={t('chat.message')} placeholder={items.length > 0 ? t('attach.ask') : t('chat.placeholder')} value={text} autoFocus={matchMedia('(pointer: fine)').matches}
+          ref={box} id={composerId} rows={1} aria-label={t('chat.message')} placeholder={items.length > 0 ? t('attach.ask') : t('chat.placeholder')} value={text}
           onChange={(e) => {
             files.release(); // whoever goes on writing does not want it sent half written
             setText(e.target.value);

@@ -60,7 +60,7 @@ function NameForm({ conversation, label, hint, valueOf, suggestions = [], requir
     >
       {(errors) => (
         <>
-          <TextField label={label} {...(hint && { hint })} value={text} maxLength={200} autoFocus required={required} list="suggestions" onChange={(e) => { setText(e.target.value); }} errors={lacks ? [t('chat.folderNeedsName')] : errors('title') ?? errors('folder')} />
+          <TextField label={label} {...(hint && { hint })} value={text} maxLength={200} required={required} list="suggestions" onChange={(e) => { setText(e.target.value); }} errors={lacks ? [t('chat.folderNeedsName')] : errors('title') ?? errors('folder')} />
           <datalist id="suggestions">{suggestions.map((s) => <option key={s} value={s} />)}</datalist>
         </>
       )}

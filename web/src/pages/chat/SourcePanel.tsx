@@ -5,6 +5,7 @@ import { Link } from 'react-router';
 import { addressOf, type Source } from '../../chat/citations';
 import { IconButton } from '../../ui/Button';
 import { Dialog } from '../../ui/Dialog';
+import { goOn } from '../../ui/focus';
 import { useMedia } from '../../ui/media';
 import { DocumentText } from '../documents/DocumentText';
 import styles from './SourcePanel.module.css';
@@ -19,7 +20,7 @@ export function SourcePanel({ source, onClose }: { source: Source; onClose: () =
   const heading = useRef<HTMLHeadingElement>(null);
   const title = source.title ?? t('documents.gone');
   // Whoever opened it goes on reading here; a second source takes the place of the first one.
-  useEffect(() => { heading.current?.focus(); }, [source]);
+  useEffect(() => { goOn(heading.current, document.body); }, [source]);
 
   const facts = (
     <div className={styles.facts}>

@@ -208,3 +208,22 @@ it('takes no answer to a question of a run whose conversation is being deleted',
   act(() => { unmarkDeleted('c1'); });
   expect(screen.getByRole('button', { name: 'Red' })).toBeTruthy();
 });
+
+it('has everything on paper, of long answers too, and on the screen what it had', async () => {
+  const long = Array.from({ length: 30 }, (_, i) => `Part ${i}. ${'word '.repeat(200)}`).join('\n\n');
+  const items = Array.from({ length: 60 }, (_, i) => ({ id: `m${i}`, parent_id: i > 0 ? `m${i - 1}` : null, branch_id: 'b', role: i % 2 ? 'assistant' : 'user', content: i === 1 ? long : `Message ${i}.`, agent: null, run_id: `r${Math.floor(i / 2)}`, status: 'complete', citations: [], created_at: '2026-01-01T00:00:00Z' }));
+  show(<Thread conversationId="c1" onCreated={() => undefined} />, {
+    ...around, 'GET /api/v1/runs': { body: { items: [], next_cursor: null } },
+    'GET /api/v1/conversations/c1': { body: { id: 'c1', title: 'Apples', archived: false, pinned: false, current_leaf: 'm59' } }, 'GET /api/v1/conversations/c1/messages': { body: { items, next_cursor: null } },
+  });
+  const log = await screen.findByRole('log');
+  const rows = () => [...log.querySelectorAll<HTMLElement>('[data-index]')];
+  const before = rows().map((row) => row.outerHTML);
+  expect(before.length).toBeLessThan(items.length);
+  const print = (event: 'beforeprint' | 'afterprint') => { act(() => { dispatchEvent(new Event(event)); }); };
+  print('beforeprint');
+  expect(rows().map((row) => row.dataset['index'])).toEqual(items.map((_, i) => `${i}`));
+  for (const text of ['Message 0.', 'Part 0.', 'Part 29.', 'Message 59.']) expect(log.textContent).toContain(text);
+  print('afterprint');
+  expect(rows().map((row) => row.outerHTML)).toEqual(before);
+});

@@ -1,5 +1,4 @@
 import { useQueryClient, type QueryKey } from '@tanstack/react-query';
-import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual';
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLocation } from 'react-router';
@@ -11,6 +10,7 @@ import { useShowing, useShown } from '../../app/windows';
 import { stopRuns } from '../../chat/stopRuns';
 import { isPlaced, MessageTree } from '../../chat/tree';
 import { Badge, Loading, TabTitle } from '../../ui/Layout';
+import { goOn } from '../../ui/focus';
 import { ErrorNotice } from '../../ui/Notice';
 import { useFailureToast } from '../../ui/Toast';
 import { Beginning } from './beginning';
@@ -18,8 +18,8 @@ import { useChoice, type Choice } from './choice';
 import { Composer, composerId } from './Composer';
 import { ConversationTotals } from './ConversationTotals';
 import { useDeleted } from './deletions';
-import { newestConversations, useConversation, useConversationRuns, useConversationTotals, useMessages, useRunsBackTo, type Message } from './data';
-import { itemsOf, over, turnsOf, type Item } from './items';
+import { newestConversations, useConversation, useConversationRuns, useConversationTotals, useMessages, type Message } from './data';
+import { itemsOf, over, turnsOf } from './items';
 import { useStayAtEnd } from './stayAtEnd';
 import { useTurns } from './loadTurns';
 import { useSeenAnswers } from './useSeenAnswers';
@@ -59,15 +59,6 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
   const { shown: items, working: followed } = useMemo(() => turnsOf(all, (run) => ended.includes(run) || over.has(runs?.get(run)?.status ?? '')), [all, ended, runs]);
   const turns = useTurns(conversationId !== undefined || items.length > 0);
 
-  // The run that works is followed wherever one looks: its end is what shows that the next one begins.
-  // The library's own list of functions is what the compiler of React must not memoise; nothing here does.
-  // eslint-disable-next-line react-hooks/incompatible-library
-  const rows = useVirtualizer({ count: items.length, getScrollElement: () => scroll.current, estimateSize: () => 160, overscan: 6, getItemKey: (i) => items[i]?.key ?? i, paddingEnd: 24, rangeExtractor: (range) => [...new Set([...defaultRangeExtractor(range), ...followed < 0 ? [] : [followed]])].sort((a, b) => a - b) });
-  const height = rows.getTotalSize();
-  useRunsBackTo(oldestOf(rows.getVirtualItems().map((row) => items[row.index])), read);
-
-  useLayoutEffect(onGrown, [onGrown, height, items.length]);
-
   // An address can name a message: `#m-<id>`. It is gone to once, when it is there, on the branch that it lies on.
   const { hash, key: visit } = useLocation();
   const named = /^#m-([\w-]+)$/.exec(hash)?.[1];
@@ -81,12 +72,7 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
     if (below && below !== leaf) setLeaf(below);
     else setGone(visit);
   }
-  useEffect(() => {
-    if (place < 0) return;
-    leave();
-    rows.scrollToIndex(place, { align: 'start' });
-    setGone(visit);
-  }, [place, visit, rows, leave]);
+  useLayoutEffect(onGrown, [onGrown, hasNothing, turns, items.length]);
 
   // Whoever is quick sends the second message before the page has become that of the conversation which the first one began.
   const refresh = useCallback(async (of = conversationId) => {
@@ -193,20 +179,12 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
         onScroll={onScroll}
       >
         {items.length === 0 ? <Welcome onPick={mayWrite ? (text) => { ask(text, choice).catch(failed); } : undefined} /> : !turns ? <Loading label={t('state.loading')} /> : (
-          <div className={styles.rows} style={{ height }}>
-            {rows.getVirtualItems().map((row) => {
-              const item = items[row.index];
-              if (!item) return null;
-              return (
-                <div key={item.key} data-index={row.index} ref={rows.measureElement} className={styles.row} data-named={(item.kind === 'message' && item.message.id === named) || undefined} style={{ transform: `translateY(${row.start}px)` }}>
-                  {item.kind === 'waiting' ? <Badge>{t('chat.queued')}</Badge> : item.kind === 'live' ? <turns.LiveTurn runId={item.runId} mayWrite={mayWrite} choice={choice} onEnd={onEnd} onAgain={mayWrite && item.question ? (chosen) => again(item.question, chosen) : undefined} />
-                    : item.message.role === 'user'
-                      ? <turns.QuestionView message={item.message} mayWrite={mayWrite} waits={item.message.status === 'queued' && !over.has(item.run?.status ?? '')} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text, attachments) => ask(text, choice, item.message.parent_id ?? 'root', attachments, true).then(() => { document.getElementById(composerId)?.focus(); })} />
-                      : <turns.AnswerView message={item.message} mayWrite={mayWrite} run={item.run} branching={tree.branching(item.message)} choice={choice} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onAgain={(chosen) => again(tree.get(item.message.parent_id ?? ''), chosen)} onContinue={() => ask(t('chat.continueMessage'), choice, item.message.id)} />}
-                </div>
-              );
-            })}
-          </div>
+          <turns.Rows items={items} followed={followed} named={named} place={place} onPlace={() => { leave(); setGone(visit); }} onGrown={onGrown} runs={read}>
+            {(item) => item.kind === 'waiting' ? <Badge>{t('chat.queued')}</Badge> : item.kind === 'live' ? <turns.LiveTurn runId={item.runId} mayWrite={mayWrite} choice={choice} onEnd={onEnd} onAgain={mayWrite && item.question ? (chosen) => again(item.question, chosen) : undefined} />
+              : item.message.role === 'user'
+                ? <turns.QuestionView message={item.message} mayWrite={mayWrite} waits={item.message.status === 'queued' && !over.has(item.run?.status ?? '')} branching={tree.branching(item.message)} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onEdit={(text, attachments) => ask(text, choice, item.message.parent_id ?? 'root', attachments, true).then(() => { goOn(document.getElementById(composerId), scroll.current); })} />
+                : <turns.AnswerView message={item.message} mayWrite={mayWrite} run={item.run} branching={tree.branching(item.message)} choice={choice} onBranch={(id) => { setLeaf(tree.newest(id) ?? id); }} onAgain={(chosen) => again(tree.get(item.message.parent_id ?? ''), chosen)} onContinue={() => ask(t('chat.continueMessage'), choice, item.message.id)} />}
+          </turns.Rows>
         )}
       </div>
       <div className={styles.foot}>
@@ -226,9 +204,4 @@ export function Thread({ conversationId, onCreated }: { conversationId: string |
 /** Not kept, for certain: another try with the same key may still be at work. */
 function isRefused({ status, code }: Problem): boolean {
   return status >= 400 && status < 500 && !code.startsWith('idempotency_');
-}
-
-/** The run of the oldest message that is in view; ids grow with time. */
-function oldestOf(items: readonly (Item | undefined)[]): string | undefined {
-  return items.flatMap((item) => item?.kind === 'message' && item.message.run_id ? [item.message.run_id] : []).sort()[0];
 }

@@ -91,7 +91,7 @@ function CollectionForm({ submit, name: before = '', description: described = ''
     >
       {(errors) => (
         <>
-          <TextField label={t('documents.name')} required autoFocus maxLength={100} value={name} onChange={(e) => { setName(e.target.value); }} errors={errors('name')} />
+          <TextField label={t('documents.name')} required maxLength={100} value={name} onChange={(e) => { setName(e.target.value); }} errors={errors('name')} />
           <TextArea label={t('documents.description')} maxLength={1000} value={description} onChange={(e) => { setDescription(e.target.value); }} errors={errors('description')} />
         </>
       )}

@@ -107,7 +107,7 @@ function NewKey({ onDone, onCancel }: { onDone: (secret: string) => Promise<void
     >
       {(errors) => (
         <>
-          <TextField label={t('profile.keys.name')} hint={t('profile.keys.nameHint')} required autoFocus maxLength={100} autoComplete="off" value={name} onChange={(e) => { setName(e.target.value); }} errors={errors('name')} />
+          <TextField label={t('profile.keys.name')} hint={t('profile.keys.nameHint')} required maxLength={100} autoComplete="off" value={name} onChange={(e) => { setName(e.target.value); }} errors={errors('name')} />
           <Select label={t('profile.keys.ends')} value={days} onChange={(e) => { setDays(e.target.value); }} options={spans.map((value) => ({ value, label: value === '' ? t('admin.never') : t('profile.keys.days', { count: Number(value) }) }))} errors={errors('expires_at')} />
           <Select label={t('profile.keys.scopes')} value={whole ? 'all' : 'some'} onChange={(e) => { setMissing(false); setWhole(e.target.value === 'all'); }} options={[{ value: 'some', label: t('profile.keys.some') }, { value: 'all', label: t('profile.keys.all') }]} errors={missing ? [t('profile.keys.choose')] : errors('scopes')} />
           {whole ? null : (

@@ -1,5 +1,6 @@
 import { screen } from '@testing-library/react';
 import { expect, it } from 'vitest';
+import en from '../../i18n/en.json';
 import { show, tidyWorld } from '../../testing/world';
 import RunsPage from './RunsPage';
 
@@ -13,4 +14,5 @@ it('offers every agent as a filter, also those beyond the first page of them', a
   });
   expect(await screen.findByRole('option', { name: 'a_late_one' })).toBeTruthy();
   expect(screen.getByRole('option', { name: 'meta' })).toBeTruthy();
+  expect(screen.getByLabelText('Agent').querySelector('option')?.textContent).toBe(en.runs.anyAgent);
 });

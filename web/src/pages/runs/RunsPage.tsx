@@ -56,7 +56,7 @@ function FilterBar({ filters, isForeign, onChange, onClear }: { filters: Filters
   return (
     <div className={styles.filters} role="search" aria-label={t('runs.filters')}>
       <Select label={t('runs.state')} value={filters.status} onChange={(e) => { onChange('status', e.target.value); }} options={[{ value: '', label: t('runs.any') }, ...statuses.map((s) => ({ value: s, label: t(`runs.status.${s}`) }))]} />
-      <Select label={t('runs.agent')} value={filters.agent} onChange={(e) => { onChange('agent', e.target.value); }} options={[{ value: '', label: t('runs.any') }, ...withKnown(agents.data ?? [], filters.agent).map((name) => ({ value: name, label: name }))]} />
+      <Select label={t('runs.agent')} value={filters.agent} onChange={(e) => { onChange('agent', e.target.value); }} options={[{ value: '', label: t('runs.anyAgent') }, ...withKnown(agents.data ?? [], filters.agent).map((name) => ({ value: name, label: name }))]} />
       {isAdmin ? <Select label={t('runs.user')} value={filters.user === user.id ? '' : filters.user} onChange={(e) => { onChange('user', e.target.value); }} options={[{ value: '', label: t('runs.mine') }, { value: everybody, label: t('runs.everybody') }, ...people]} /> : null}
       {isForeign ? null : <Checkbox label={t('runs.onlyShared')} checked={filters.shared !== ''} onChange={(e) => { onChange('shared', e.target.checked ? 'true' : ''); }} />}
       {filters.conversation ? <Button icon={<X size={15} aria-hidden />} onClick={() => { onChange('conversation', ''); }}>{t('runs.oneConversation')}</Button> : null}

@@ -99,7 +99,7 @@ function AgentFields({ draft, onChange, errors, isNew, badSchema }: FieldsProps)
   return (
     <>
       <div className={styles.pair}>
-        {isNew ? <TextField {...text('name')} hint={t('team.form.nameHint')} required autoFocus /> : null}
+        {isNew ? <TextField {...text('name')} hint={t('team.form.nameHint')} required /> : null}
         <TextField {...text('role')} required spellCheck />
         <TextField {...text('avatar')} hint={t('team.form.avatarHint')} />
       </div>

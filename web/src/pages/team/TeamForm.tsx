@@ -100,7 +100,7 @@ function TeamFields({ draft, onChange, errors, isNew }: FieldsProps & { isNew: b
   return (
     <>
       <div className={styles.pair}>
-        {isNew ? <TextField {...text('name')} hint={t('team.form.nameHint')} required autoFocus /> : null}
+        {isNew ? <TextField {...text('name')} hint={t('team.form.nameHint')} required /> : null}
         <Select {...text('pattern')} options={patterns.map((value) => ({ value, label: t(`team.patterns.${value}`) }))} hint={t(`team.patternText.${patterns.find((p) => p === draft.pattern) ?? 'direct'}`)} />
       </div>
       <TextArea {...text('description')} rows={2} spellCheck />

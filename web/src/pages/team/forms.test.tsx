@@ -65,6 +65,7 @@ it('says so when the new version of an agent cannot be read, and keeps what was 
   await user.click(screen.getByRole('button', { name: 'Save' }));
   await user.click(await screen.findByRole('button', { name: 'Show the new version' }));
   await vi.waitFor(() => { expect(screen.getByLabelText<HTMLInputElement>('Role').value).toBe('Theirs'); });
+  await vi.waitFor(() => { expect(screen.queryByRole('button', { name: 'Show the new version' })).toBeNull(); });
   await user.keyboard('{Escape}');
   expect(onClose).toHaveBeenCalledOnce(); // nothing of one's own is left to ask about
 });

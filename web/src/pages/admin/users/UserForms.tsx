@@ -32,7 +32,7 @@ export function AddUser({ onDone, onCancel }: { onDone: (name: string) => Promis
     >
       {(errors) => (
         <>
-          <TextField label={t('admin.users.name')} name="username" autoComplete="off" autoCapitalize="none" spellCheck={false} required autoFocus value={username} onChange={(e) => { setUsername(e.target.value); }} errors={errors('username')} />
+          <TextField label={t('admin.users.name')} name="username" autoComplete="off" autoCapitalize="none" spellCheck={false} required value={username} onChange={(e) => { setUsername(e.target.value); }} errors={errors('username')} />
           <TextField label={t('admin.users.firstPassword')} hint={t('admin.users.firstPasswordHint')} name="password" type="password" autoComplete="new-password" required value={password} onChange={(e) => { setPassword(e.target.value); }} errors={errors('password')} />
           <Select label={t('admin.users.role')} hint={t(`admin.roleHint.${role}`)} value={role} onChange={(e) => { setRole(e.target.value); }} options={options} errors={errors('role')} />
         </>

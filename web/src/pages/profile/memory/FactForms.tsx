@@ -22,7 +22,7 @@ function FactFields({ entry, onChange, errors }: { entry: Entry; onChange: (entr
   const { t } = useTranslation();
   return (
     <>
-      <TextArea label={t('memory.fact')} hint={t('memory.factHint')} required autoFocus rows={3} maxLength={1000} value={entry.text} onChange={(e) => { onChange({ ...entry, text: e.target.value }); }} errors={errors('text')} />
+      <TextArea label={t('memory.fact')} hint={t('memory.factHint')} required rows={3} maxLength={1000} value={entry.text} onChange={(e) => { onChange({ ...entry, text: e.target.value }); }} errors={errors('text')} />
       <TextField label={t('memory.until')} hint={t('memory.untilHint')} type="date" value={entry.until} onChange={(e) => { onChange({ ...entry, until: e.target.value }); }} errors={errors('valid_until')} />
       <Checkbox label={t('memory.isSensitive')} hint={t('memory.sensitiveHint')} checked={entry.sensitive} onChange={(e) => { onChange({ ...entry, sensitive: e.target.checked }); }} />
     </>
