@@ -47,7 +47,7 @@ internal sealed class Installation : IAsyncDisposable
     /// <summary>Advances runs. It is handed some when this completes: being ready does not wait for the broker.</summary>
     public async Task<RootMasServer> WorkerAsync(BenchContext context, string name, string connectionString, int parallelism = 64, int offered = Offered)
     {
-        var worker = await StartAsync(context, new ServerPlan($"{Prefix}, {name}") { Core = null, Command = "worker", Settings = [.. Shared(connectionString), ("ROOTMAS__Runs__Parallelism", $"{parallelism}"), OfferedPerUser(offered)] });
+        var worker = await StartAsync(context, new ServerPlan($"{Prefix}, {name}") { Core = null, Command = "worker", Settings = [.. Shared(connectionString), ("ROOTMAS__Runs__Parallelism", $"{parallelism}"), OfferedPerUser(offered), Patient] });
         for (var i = 0; worker.Target.Missing is null && i < 200 && (await worker.GetAsync("/health")).GetProperty("services").GetProperty("rabbitmq").GetString() != "healthy"; i++)
         {
             await Task.Delay(100);
@@ -55,6 +55,9 @@ internal sealed class Installation : IAsyncDisposable
 
         return worker;
     }
+
+    /// <summary>Workers that stand still while a queue is filled keep their connections.</summary>
+    private static (string, string) Patient => ("ROOTMAS__RabbitMq__Heartbeat", "00:05:00");
 
     private static (string, string) OfferedPerUser(int offered) => ("ROOTMAS__RabbitMq__OfferedPerUser", $"{offered}");
 

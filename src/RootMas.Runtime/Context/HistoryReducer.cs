@@ -13,7 +13,8 @@ internal sealed record Reduction(IReadOnlyList<PromptBlock> Dropped, int TokensB
 }
 
 /// <summary>What goes into one request for a summary.</summary>
-internal sealed record SummaryPiece(Reduction Reduction, string Text);
+/// <param name="IsShortened">Texts were cut so that it comes to no more requests than there may be.</param>
+internal sealed record SummaryPiece(Reduction Reduction, string Text, bool IsShortened);
 
 /// <summary>What a model can read at once.</summary>
 /// <param name="Tokens">Size of its context.</param>
@@ -92,10 +93,10 @@ internal static class HistoryReducer
     public static SummaryPiece Piece(Reduction reduction, string? earlierSummary, int room, int requests)
     {
         var left = Math.Max(room / 4, room - TokenEstimate.Of(Before(earlierSummary)));
-        var texts = TextsOf(reduction, int.MaxValue);
+        var (texts, isShortened) = (TextsOf(reduction, int.MaxValue), false);
         for (var longest = ShownText.Longest; longest >= ShownText.Shortest && texts.Sum(static t => TokenEstimate.Of(t)) > requests * (long)left; longest /= 2)
         {
-            texts = TextsOf(reduction, longest);
+            (texts, isShortened) = (TextsOf(reduction, longest), true);
         }
 
         var sizes = texts.ConvertAll(static t => TokenEstimate.Of(t));
@@ -108,7 +109,7 @@ internal static class HistoryReducer
         }
 
         var part = count == sizes.Count ? reduction : Part(reduction, count);
-        return new(part, Fitting(string.Concat(texts.Take(count)), left));
+        return new(part, Fitting(string.Concat(texts.Take(count)), left), isShortened);
     }
 
     public static List<ChatMessage> SummaryRequest(SummaryPiece piece, string? earlierSummary) =>

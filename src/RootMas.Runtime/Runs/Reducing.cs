@@ -29,7 +29,9 @@ internal static class Reducing
         var (context, reserve) = (run.Parts.Options.ContextTokens(Retelling, made.Model), run.Parts.Options.AnswerReserve);
         var room = HistoryReducer.RoomOf(context, reserve);
         var told = earlier is null ? null : ShownText.Summary(earlier.Summary, context);
-        var piece = HistoryReducer.Piece(all, told, room, RequestsFor(run, room));
+        var requests = RequestsFor(run, room);
+        var piece = HistoryReducer.Piece(all, told, room, requests);
+        var isCut = piece.IsShortened && requests < MostRequests; // another run has more left: it reads them
         var messages = HistoryReducer.SummaryRequest(piece, told);
         var gone = await GoneAsync(run, made.Documents);
         var call = new CallModel(agent.Agent.Name, 0, "summary");
@@ -53,7 +55,7 @@ internal static class Reducing
             {
                 Documents = exchange.Call.Documents,
                 Facts = ModelStep.FactsOf(run),
-                Whole = side is not null && earlier is null or { Whole: true } ? true : null,
+                Whole = side is not null && !isCut && earlier is null or { Whole: true } ? true : null,
                 GoneBefore = gone,
             },
             agent.Agent.Name);

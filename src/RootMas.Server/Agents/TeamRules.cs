@@ -36,7 +36,7 @@ internal sealed partial class TeamRules(IReadOnlyDictionary<string, AgentDefinit
         var graph = new TeamGraph(definition, agents);
         CheckGraph(definition, graph);
         CheckDelegatePatterns(definition, graph);
-        CheckRoom(definition, pattern, graph);
+        CheckRoom(definition, pattern);
         if (problems.Items.Count(p => !p.IsWarning) > before)
         {
             return null;
@@ -184,15 +184,13 @@ internal sealed partial class TeamRules(IReadOnlyDictionary<string, AgentDefinit
         }
     }
 
-    /// <summary>Whoever gives work needs a level below and runs to give it to; with fewer the team is stopped each time.</summary>
-    private void CheckRoom(TeamDefinition definition, PatternKind pattern, TeamGraph graph)
+    /// <summary>These patterns are runs below their own: with no room for them the team is stopped each time. Others without room do the work themselves.</summary>
+    private void CheckRoom(TeamDefinition definition, PatternKind pattern)
     {
         var (limits, usual) = (definition.Limits, new RunLimits());
-        var isPlanDelegated = definition.DelegatePatterns.Values.Contains("plan", StringComparer.Ordinal);
-        var gives = pattern is PatternKind.Concurrent or PatternKind.Plan || graph.Edges.Any(static e => !e.IsHandoff);
-        var levels = isPlanDelegated ? 2 : gives ? 1 : 0;
-        Below("limits.max_depth", limits.MaxDepth ?? usual.MaxDepth, levels);
-        Below("limits.max_children", limits.MaxChildren ?? usual.MaxChildren, pattern is PatternKind.Concurrent ? Math.Max(levels, definition.Members.Count) : levels);
+        var least = pattern is PatternKind.Concurrent or PatternKind.Plan ? 1 : 0;
+        Below("limits.max_depth", limits.MaxDepth ?? usual.MaxDepth, least);
+        Below("limits.max_children", limits.MaxChildren ?? usual.MaxChildren, pattern is PatternKind.Concurrent ? Math.Max(least, definition.Members.Count) : least);
     }
 
     private void Below(string key, int value, int needed)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 
 namespace RootMas.Server.Cli;
 
@@ -47,7 +48,12 @@ internal static class ApprovalsCommand
             var id = parsed.GetValue(Id)!;
             var named = Segment.Of(id, "approval");
             await using var connection = await ServerConnection.OpenAsync(CliOptions.From(parsed), cancellationToken);
-            var found = (await connection.Api.ListAsync($"/api/v1/approvals?status=all&id={named}", cancellationToken)).Items().Where(a => a.Text("id") == id).ToList();
+            var found = await FindAsync($"status=all&id={named}");
+            if (found.Count == 0)
+            {
+                found = await FindAsync("status=pending"); // a server of before knows no id here
+            }
+
             if (found.Count == 0)
             {
                 throw new CliException(ExitCodes.NotFound, $"There is no approval '{id}'. See: rootmas approvals list");
@@ -63,6 +69,9 @@ internal static class ApprovalsCommand
                 cancellationToken,
                 "id");
             return ExitCodes.Ok;
+
+            async Task<List<JsonElement>> FindAsync(string which) =>
+                [.. (await connection.Api.ListAsync($"/api/v1/approvals?{which}&limit=200", cancellationToken)).Items().Where(a => a.Text("id") == id)];
         });
         return command;
     }

@@ -13,6 +13,9 @@ internal sealed class RunQuestions(ApiClient api, Terminal terminal)
     private static readonly TimeSpan FollowsAgainAfter = TimeSpan.FromSeconds(2);
     private readonly HashSet<string> _handled = new(StringComparer.Ordinal);
 
+    /// <summary>The server went away while it was asked: the stream goes on behind it.</summary>
+    private WireEvent? _left;
+
     private enum Outcome
     {
         /// <summary>It is answered, here or elsewhere.</summary>
@@ -52,6 +55,12 @@ internal sealed class RunQuestions(ApiClient api, Terminal terminal)
             terminal.Note("");
             return null; // the run is being cancelled: nothing is asked any more, and its end is shown
         }
+        catch (CliException e2) when (e2.ExitCode == ExitCodes.Unreachable)
+        {
+            _handled.Remove(run + e.Data.Text("seq"));
+            _left = e;
+            throw;
+        }
     }
 
     private async Task<Outcome> AskAsync(string run, WireEvent e, JsonElement question, CancellationToken cancellationToken) => e.Type switch
@@ -65,6 +74,15 @@ internal sealed class RunQuestions(ApiClient api, Terminal terminal)
     /// <summary>What runs below <paramref name="root"/> asked before its stream began: theirs come live only, and so the stream does not repeat it. As <see cref="AnswerAsync"/>.</summary>
     public async Task<int?> AnswerBelowAsync(string root, CancellationToken cancellationToken)
     {
+        if (_left is { } left)
+        {
+            _left = null;
+            if (await AnswerAsync(left, cancellationToken) is { } stays)
+            {
+                return stays;
+            }
+        }
+
         var tree = await api.GetAsync($"/api/v1/runs/{Segment.Of(root, "run")}?tree=1", cancellationToken);
         foreach (var run in Below(tree).Where(static r => r.Text("status") is "waiting_input" or "waiting_approval" or "needs_review"))
         {

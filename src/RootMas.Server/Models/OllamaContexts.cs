@@ -68,7 +68,7 @@ internal sealed class OllamaContexts(ProviderTransport transport, OutboundPolici
         try
         {
             return await outbound.Get("discovery", ollama.Name).ExecuteAsync(
-                async token => read(await transport.ReadAsync(ollama, body is null ? HttpMethod.Get : HttpMethod.Post, path, body is null ? null : body.AsMemory(), token)),
+                async token => read(await transport.ReadAsync(ollama, body is null ? HttpMethod.Get : HttpMethod.Post, path, body is null ? (ReadOnlyMemory<byte>?)null : body, token)),
                 static (_, _) => OutboundVerdict.Answered,
                 cancellationToken);
         }

@@ -17,6 +17,8 @@ internal sealed class ServerFinder(CatalogInputs inputs, ModelDiscovery discover
     private OllamaSaid _said = OllamaSaid.Nothing;
     private bool _absent;
     private long _looked;
+    private long _told;
+    private int _unheard;
 
     /// <summary>What was asked for its models has not told them: it is asked again at the next look.</summary>
     public bool IsUnsure { get; private set; }
@@ -53,7 +55,7 @@ internal sealed class ServerFinder(CatalogInputs inputs, ModelDiscovery discover
         if (!_absent)
         {
             var now = await contexts.AskAsync(inputs.OllamaItself, [], inputs.Options.ProbeTimeout, cancellationToken);
-            return !said.IsWhole || asked.Any(m => !said.Declared.ContainsKey(m) && now.LoadedOf(m) is { } tokens && tokens != said.LoadedOf(m));
+            return (!said.IsWhole && clock.GetElapsedTime(_told) >= LookForOllama * (1 << Math.Min(_unheard, 4))) || asked.Any(m => !said.Declared.ContainsKey(m) && now.LoadedOf(m) is { } tokens && tokens != said.LoadedOf(m));
         }
 
         return (await discovery.ProbeAsync(inputs.Ollama, inputs.Options.ProbeTimeout, cancellationToken, isGuess: true)).ErrorClass is null;
@@ -97,7 +99,10 @@ internal sealed class ServerFinder(CatalogInputs inputs, ModelDiscovery discover
             loaded[model] = tokens;
         }
 
-        (_said, _asked, _looked) = (now with { Loaded = loaded }, asked, clock.GetTimestamp());
+        // Nor is what its file says: one that is busy has only not come to say it.
+        var declared = now.IsWhole ? now.Declared : new Dictionary<string, int>(_said.Declared.Concat(now.Declared).GroupBy(static d => d.Key, StringComparer.Ordinal).Select(static d => d.Last()), StringComparer.Ordinal);
+        _unheard = now.IsWhole ? 0 : _unheard + 1;
+        (_said, _asked, _looked, _told) = (now with { Declared = declared, Loaded = loaded }, asked, clock.GetTimestamp(), clock.GetTimestamp());
     }
 
     /// <summary>What a server that did not answer now has told before.</summary>

@@ -77,7 +77,7 @@ internal sealed class BrokerDispatch(RunSignals signals, RabbitBroker broker, Wa
     /// <inheritdoc/>
     public async ValueTask ClaimedAsync(DbSession session, RunRow run)
     {
-        if (run is { IsRoot: true, LastSeq: <= 1 })
+        if (run.IsRoot && (run.LastSeq <= 1 || run.RetryOf is not null)) // a retry begins with what it copied
         {
             var (place, had) = await Standings(session, Begun, run.Identity.OwnerId).Set("id", run.Id).FirstOrDefaultAsync(r => (Place(r), r.GetInt32(3) > 0));
             if (had)

@@ -3,7 +3,7 @@ using RootMas.Server.Platform.Health;
 
 namespace RootMas.Server.Runs;
 
-/// <summary>Puts the broker's dispatch in its place before anything can become ready, and repairs turns every few seconds.</summary>
+/// <summary>Puts the broker's dispatch in its place before anything can become ready, and repairs turns every few seconds, beside a backlog up to a minute apart.</summary>
 internal sealed partial class DispatchStart(BrokerDispatch dispatch, RunSignals signals, IDatabase database, RunsOptions options, TimeProvider clock, ILogger<DispatchStart> logger)
     : SupervisedService, IHostedLifecycleService
 {

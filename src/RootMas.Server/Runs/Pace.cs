@@ -18,16 +18,11 @@ internal sealed class Pace(TimeProvider clock)
             return;
         }
 
+        _pause = TimeSpan.Zero; // one that fails says nothing of what it costs
         var began = clock.GetTimestamp();
-        try
-        {
-            await look();
-        }
-        finally
-        {
-            _ended = clock.GetTimestamp();
-            var pause = clock.GetElapsedTime(began, _ended) * Share;
-            _pause = pause < Longest ? pause : Longest;
-        }
+        await look();
+        _ended = clock.GetTimestamp();
+        var pause = clock.GetElapsedTime(began, _ended) * Share;
+        _pause = pause < Longest ? pause : Longest;
     }
 }

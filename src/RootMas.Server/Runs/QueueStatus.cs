@@ -48,7 +48,7 @@ internal sealed class QueueStatus(IDatabase database, RunWorker worker, RunSigna
         database.LookAsync(static async session => await session.Prepared(Workers).ListAsync(static r => (r.GetString(0), r.GetInt64(1))), cancellationToken);
 }
 
-/// <summary>Counts for the metrics: every few seconds, in processes that work.</summary>
+/// <summary>Counts for the metrics: every few seconds, beside a backlog up to a minute apart, in processes that work.</summary>
 internal sealed partial class QueueWatch(QueueStatus status, RunWorker worker, RunsOptions options, TimeProvider clock, ILogger<QueueWatch> logger) : SupervisedService
 {
     private readonly Pace _pace = new(clock);

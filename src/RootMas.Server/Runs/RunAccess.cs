@@ -41,7 +41,7 @@ internal sealed class RunAccess(IMessageProcessor runs, RunReader reader, Subjec
     public async Task<Subject> DecidesForAsync(HttpContext context, string id, string? userId)
     {
         var caller = context.Caller();
-        return caller.IsAdmin && userId is null && await runs.FindAsync(id, ownerId: null, context.RequestAborted) is { } run && Subjects.UserOf(run.OwnerId).IsExternal
+        return caller is { IsAdmin: true, Credential: not CredentialKind.ServiceToken } && caller.May(Permissions.DecideApprovals) && userId is null && await runs.FindAsync(id, ownerId: null, context.RequestAborted) is { } run && Subjects.UserOf(run.OwnerId).IsExternal
             ? new Subject(caller with { UserId = run.OwnerId }, null)
             : await subjects.OfAsync(context, caller, userId, "chat:write", context.RequestAborted);
     }

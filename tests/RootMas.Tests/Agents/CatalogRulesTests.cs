@@ -62,8 +62,6 @@ public sealed class CatalogRulesTests
         { "pattern: concurrent\n    members: [front, worker]\n    writer: other\n    limits: { max_depth: 0 }", "teams.t.limits.max_depth", "at least 1" },
         { "pattern: concurrent\n    members: [front, worker]\n    writer: other\n    limits: { max_children: 1 }", "teams.t.limits.max_children", "at least 2" },
         { "pattern: plan\n    entry: front\n    edges: { front: [worker] }\n    limits: { max_children: 0 }", "teams.t.limits.max_children", "at least 1" },
-        { "pattern: direct\n    entry: front\n    edges: { front: [\"*\"] }\n    limits: { max_depth: 0 }", "teams.t.limits.max_depth", "at least 1" },
-        { "pattern: direct\n    entry: front\n    edges: { front: [worker] }\n    delegate_patterns: { worker: plan }\n    limits: { max_depth: 1 }", "teams.t.limits.max_depth", "at least 2" },
     };
 
     [Theory]

@@ -117,7 +117,7 @@ public sealed class ModelsServerTests
 
         Assert.Contains(note, Assert.Single(notes), StringComparison.Ordinal);
         using var cli = new CliSession(app.Data);
-        Assert.Contains($"· models: {notes[0]}", await cli.DoAsync("doctor"), StringComparison.Ordinal);
+        Assert.Contains($"· model notes: {notes[0]}", await cli.DoAsync("doctor"), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -18,6 +18,8 @@ public sealed class OutputLimitTests
 
     private const string NotKnown = """{"error":{"message":"Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.","param":"max_tokens","code":"unsupported_parameter"}}""";
 
+    private const string NeverHeardOf = """{"error":{"message":"Unrecognized request argument supplied: max_tokens","type":"invalid_request_error","param":"max_tokens","code":null}}""";
+
     /// <summary>Pays for 49,997 tokens of an answer.</summary>
     private static readonly Money Budget = new(100_000);
 
@@ -68,6 +70,7 @@ public sealed class OutputLimitTests
     [Theory]
     [InlineData(TooLarge, 50)]
     [InlineData(NotKnown, null)]
+    [InlineData(NeverHeardOf, null)]
     public async Task A_limit_of_the_callers_own_or_that_is_not_known_at_all_fails_at_once(string refusal, int? wished)
     {
         await using var models = await ModelHarness.StartAsync();

@@ -26,7 +26,7 @@ internal sealed class AnswerChanges
         ["observed", var text] when Read(text, predicts: true) is { } observation => Take(observation),
         ["observation", var text] when Read(text, predicts: false) is { } observation => Take(observation), // as versions before 0062 of the database say it
         ["gone", var ids] => Forget(ids),
-        ["purge", var scope] when scope.Split(':', 2) is [var kind, var id] => _purge.FollowAsync(new PurgeScope(kind, id)),
+        ["purge" or "asked", var scope] when scope.Split(':', 2) is [var kind, var id] => _purge.FollowAsync(new PurgeScope(kind, id)),
         _ => Task.CompletedTask,
     };
 
@@ -79,7 +79,7 @@ internal sealed class AnswerPurge(AnswerLevels levels, ChangeFeed changes) : IAn
                 async session =>
                 {
                     var gone = await AnswerStore.RemoveAsync(session, scope);
-                    await changes.AddAsync(session, AnswerChanges.Topic, $"purge:{scope.Kind}:{scope.Id}");
+                    await TellAsync(session, scope, gone);
                     if (beside is not null)
                     {
                         await beside(session);
@@ -94,6 +94,17 @@ internal sealed class AnswerPurge(AnswerLevels levels, ChangeFeed changes) : IAn
         finally
         {
             levels.Writing.Release();
+        }
+    }
+
+    /// <summary>Versions before 0084 of the database know no conversations here and would forget everything: to them it is said by its answers.</summary>
+    private async ValueTask TellAsync(DbSession session, PurgeScope scope, IReadOnlyList<Guid> gone)
+    {
+        var isOfConversation = scope.Kind == "conversation";
+        await changes.AddAsync(session, AnswerChanges.Topic, $"{(isOfConversation ? "asked" : "purge")}:{scope.Kind}:{scope.Id}");
+        foreach (var ids in isOfConversation ? gone.Chunk(50) : [])
+        {
+            await changes.AddAsync(session, AnswerChanges.Topic, $"gone:{string.Join(',', ids)}");
         }
     }
 

@@ -155,8 +155,14 @@ internal sealed class AnswerStore(IDatabase database)
             "agent" => "agent = @id",
             "prompt" => "prompt_version = @id",
             "document" => "documents LIKE '%|' || @id || '|%'",
-            _ => null,
+            "all" => null,
+            _ => "", // what a later version says; it is not for this one to take it for everything
         };
+        if (which is "")
+        {
+            return [];
+        }
+
         if (which is null)
         {
             var all = await session.Prepared("DELETE FROM cached_answers RETURNING id").ListAsync(static row => row.GetString(0));

@@ -63,7 +63,7 @@ internal sealed class DocumentWatch(DocumentStore store, DocumentSignals signals
 /// <summary>
 /// Progress as server-sent events, silence bridged by comments. A client that goes away stops nothing; the end of its session ends the stream with an <c>error</c> event, a stop of the server with a hint to come back.
 /// </summary>
-internal sealed class DocumentEventStream(IAsyncEnumerable<Document?> changes) : IResult
+internal sealed partial class DocumentEventStream(IAsyncEnumerable<Document?> changes) : IResult
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
@@ -93,7 +93,18 @@ internal sealed class DocumentEventStream(IAsyncEnumerable<Document?> changes) :
         {
             await SayWhyAsync(httpContext, ended);
         }
+        catch (Exception e) when (response.HasStarted && e is not (OperationCanceledException or IOException) && !httpContext.RequestAborted.IsCancellationRequested)
+        {
+            LogFailed(httpContext.RequestServices.GetRequiredService<ILogger<DocumentEventStream>>(), e);
+            await SendAsync(response, ErrorOf(httpContext, ExceptionProblems.Of(e, httpContext)), CancellationToken.None);
+        }
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The stream of a document's progress failed")]
+    private static partial void LogFailed(ILogger logger, Exception exception);
+
+    private static string ErrorOf(HttpContext context, Problem problem) =>
+        $"event: error\ndata: {Encoding.UTF8.GetString(ProblemWriter.ToJson(problem, context.Request.Path, ProblemWriter.TraceId(context)))}\n\n";
 
     private static async Task SayWhyAsync(HttpContext context, CancellationToken ended)
     {
@@ -103,7 +114,7 @@ internal sealed class DocumentEventStream(IAsyncEnumerable<Document?> changes) :
         }
 
         var why = ended.IsCancellationRequested
-            ? $"event: error\ndata: {Encoding.UTF8.GetString(ProblemWriter.ToJson(SessionEnded.While("this document"), context.Request.Path, ProblemWriter.TraceId(context)))}\n\n"
+            ? ErrorOf(context, SessionEnded.While("this document"))
             : "retry: 1000\n: the server is stopping; come back, nothing is lost\n\n";
         await SendAsync(context.Response, why, CancellationToken.None);
     }

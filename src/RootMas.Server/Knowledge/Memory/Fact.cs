@@ -182,4 +182,5 @@ internal enum Kept
     Secret,
 }
 
-internal readonly record struct KeptFact(Kept Outcome, Fact? Fact);
+/// <param name="HidesNothingNew">It was known as it is, so what was said without it is as right or wrong as before.</param>
+internal readonly record struct KeptFact(Kept Outcome, Fact? Fact, bool HidesNothingNew = false);

@@ -80,7 +80,7 @@ internal static class FactWrites
         var norm = FactText.Normalize(fact.Text);
         if (await KnownAsync(session, ownerId, fact, norm) is { } known)
         {
-            return await AgainAsync(session, ownerId, fact, known);
+            return await AgainAsync(session, ownerId, fact, known.Before) with { Fact = known.Now, HidesNothingNew = known.Before.IsSensitive || !known.Now.IsSensitive };
         }
 
         var contradicted = fact.Proposed ? [] : await ContradictedAsync(session, ownerId, fact);
@@ -142,11 +142,11 @@ internal static class FactWrites
         await Graph.GraphRemoval.FollowAsync(session, old.Id);
     }
 
-    private static async ValueTask<Fact?> KnownAsync(DbSession session, string ownerId, NewFact fact, string norm)
+    private static async ValueTask<(Fact Before, Fact Now)?> KnownAsync(DbSession session, string ownerId, NewFact fact, string norm)
     {
         var known = await SameAsync(session, ownerId, FactWords.Active, (fact.Text, norm)) ?? (fact.Proposed ? await SameAsync(session, ownerId, FactWords.Proposed, (fact.Text, norm)) : null);
-        return known is null || fact.Proposed ? known // text from outside that nobody agreed to makes nothing surer
-            : await StrengthenAsync(session, known, fact);
+        return known is null ? null
+            : (known, fact.Proposed ? known : await StrengthenAsync(session, known, fact)); // text from outside that nobody agreed to makes nothing surer
     }
 
     /// <summary>Of those with the stored form, which leaves signs away, the one that says the same and is not over.</summary>

@@ -155,7 +155,7 @@ internal sealed class MemoryStore
                     .Set("id", now.Id).Set("owner", ownerId).RunAsync();
                 var revised = (await FactWrites.FindAsync(session, ownerId, now.Id))!;
                 await Graph.GraphFacts.ReviseAsync(session, revised);
-                return new KeptFact(Kept.Known, revised);
+                return new KeptFact(Kept.Known, revised, HidesNothingNew: now.IsSensitive || !revised.IsSensitive);
             }
 
             return now.Status == FactWords.Proposed ? await InsteadAsync(session, ownerId, now, wanted with { Replaces = now.Replaces }) : await KeepAsync(session, ownerId, wanted with { Replaces = [now.Id] });
@@ -261,7 +261,7 @@ internal sealed class MemoryStore
         return changed;
     }
 
-    private static bool IsHidden(KeptFact kept) => kept.Fact is { IsSensitive: true, Status: FactWords.Active };
+    private static bool IsHidden(KeptFact kept) => kept is { HidesNothingNew: false, Fact: { IsSensitive: true, Status: FactWords.Active } };
 
     /// <summary>Removes a proposal once what takes its place is kept: a refused one loses nothing.</summary>
     /// <param name="fact">Null: it is discarded.</param>

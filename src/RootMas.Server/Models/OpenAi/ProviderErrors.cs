@@ -15,6 +15,8 @@ internal static class ProviderErrors
     /// <summary>As servers name the limit of an answer, or what of a context is meant for it.</summary>
     private static readonly string[] OutputPhrases = ["max_tokens", "max_completion_tokens", "max_output_tokens", "completion tokens", "in the completion", "output tokens"];
 
+    private static readonly string[] UnknownPhrases = ["unsupported", "unrecognized", "unknown", "not permitted", "not allowed"];
+
     /// <param name="body">The answer's body, cut off at a bound.</param>
     public static EndpointException FromResponse(int status, ReadOnlySpan<byte> body, TimeSpan? retryAfter)
     {
@@ -90,7 +92,7 @@ internal static class ProviderErrors
 
     /// <summary>A server that does not know the member at all is no matter of its size.</summary>
     private static bool IsOfOutputLimit(string code, string said) =>
-        !code.StartsWith("unsupported", StringComparison.Ordinal) && !said.Contains("unsupported", StringComparison.OrdinalIgnoreCase) && OutputPhrases.Any(p => said.Contains(p, StringComparison.OrdinalIgnoreCase));
+        !UnknownPhrases.Any(p => code.Contains(p, StringComparison.OrdinalIgnoreCase) || said.Contains(p, StringComparison.OrdinalIgnoreCase)) && OutputPhrases.Any(p => said.Contains(p, StringComparison.OrdinalIgnoreCase));
 
     private static FailureKind OfStatus(int status, string type) => status switch
     {

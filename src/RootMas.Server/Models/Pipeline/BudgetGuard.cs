@@ -62,8 +62,9 @@ internal static class BudgetGuard
             throw new EndpointException(FailureKind.Budget, "The budget of this run is used up. Raise the limit and try again.");
         }
 
-        // No limit is sent that is none: providers refuse one above what the model can write.
-        if (affordable >= Math.Min(request.Options?.MaxOutputTokens ?? int.MaxValue, Math.Min(model.MaxOutput ?? MostOutput, model.RoomAfter(input))))
+        // No limit is sent that is none: providers refuse one above what the model can write. The estimate of the prompt is high for some scripts, and may not hide that there is room to write for more than there is money.
+        var most = request.Options?.MaxOutputTokens ?? Math.Min(model.MaxOutput ?? MostOutput, model.RoomAfter(input / 2));
+        if (most > 0 && affordable >= most)
         {
             return request;
         }

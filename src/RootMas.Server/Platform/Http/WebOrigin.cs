@@ -26,5 +26,10 @@ internal static class WebOrigin
 
     /// <summary>Whether a page of this server sent it. The port may be written in one of the two and left out in the other: proxies do either.</summary>
     public static bool IsOwn(string? origin, HttpRequest request) =>
-        Normal(origin) is { } normal && normal == Normal($"{request.Scheme}://{request.Host.Value}");
+        origin is not null && (IsSame(origin, request) || (Normal(origin) is { } normal && normal == Normal($"{request.Scheme}://{request.Host.Value}")));
+
+    /// <summary>As nearly always; the host was checked before.</summary>
+    private static bool IsSame(ReadOnlySpan<char> origin, HttpRequest request) =>
+        request.Host.Value is { Length: > 0 } host && origin.Length == request.Scheme.Length + 3 + host.Length
+        && origin.StartsWith(request.Scheme, StringComparison.Ordinal) && origin[request.Scheme.Length..].StartsWith("://", StringComparison.Ordinal) && origin.EndsWith(host, StringComparison.Ordinal);
 }

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using RootMas.LlmSimulator;
 using RootMas.Tests.Chat;
+using RootMas.Tests.Identity.Machines;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Identity.Access;
@@ -146,6 +147,8 @@ public sealed class SubjectsTests
         await other.PostAsync($"{path}?user_id=alice", done, HttpStatusCode.NotFound);
         await ann.PostAsync(path, done, HttpStatusCode.NotFound);
         await RefusedAsync(await ann.Client.PostAsJsonAsync($"{path}?user_id=alice", done));
+        using var key = world.App.NewClient((await ApiKeysTests.CreateAsync(root, """{"name":"talks","scopes":["chat:read","chat:write"]}""")).GetProperty("secret").GetString());
+        Assert.Equal(HttpStatusCode.NotFound, (await key.PostAsJsonAsync(path, done)).StatusCode); // it decides nobody's approvals either
         var told = byBot ? await bot.PostAsync($"{path}?user_id=alice", done, HttpStatusCode.Accepted) : await root.PostAsync(path, done, HttpStatusCode.Accepted);
         Assert.Equal($"{bot.Id}/alice", told.GetProperty("owner_id").GetString());
         Assert.True(byBot || !told.TryGetProperty("reason", out var reason) || reason.ValueKind == JsonValueKind.Null);

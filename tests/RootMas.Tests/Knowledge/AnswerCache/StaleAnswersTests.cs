@@ -243,6 +243,10 @@ public abstract class StaleAnswersTests(DatabaseKind kind) : OnDatabase(kind)
         Says(world, "No milk.");
         Assert.Equal(("No milk.", false), await AskAsync(ann, Similar));
         Assert.Equal("No milk.", (await AskAsync(ann, Question)).Text);
+
+        await KeptAsync(world, ann, "No milk.");
+        await ann.PostAsync("/api/v1/memory", new { text = "I am allergic to milk" }, HttpStatusCode.Created);
+        Assert.Equal(("No milk.", true), await AskAsync(ann, Similar)); // said again it is nothing new
     }
 
     private static async Task<ChatWorld> StartAsync()

@@ -69,6 +69,24 @@ public sealed class BacklogTests() : OnDatabase(DatabaseKind.Postgres)
         Assert.Equal(Rows, await test.ScalarAsync("SELECT COUNT(*) FROM run_turns"));
     }
 
+    [PostgresFact]
+    public async Task A_retry_that_begins_with_what_it_copied_gives_its_turn_up_too()
+    {
+        await using var test = new TestDatabase(new DatabaseOptions { PoolMin = 1, PoolMax = 1, ConnectTimeout = TimeSpan.FromSeconds(60) });
+        await test.Database.OpenAsync();
+        var url = test.Options.ConnectionString;
+        const string retry = """
+            INSERT INTO runs (id, owner_id, root_run_id, team, entry_agent, snapshot_hash, status, last_seq, answer_seq, created_at, retry_of) VALUES ('r', 'alice', 'r', 'solo', 'a', 'h', 'queued', 5, 0, 1, 'p');
+            INSERT INTO run_turns (run_id, owner_id, background, offered) VALUES ('r', 'alice', 0, 1);
+            """;
+        await (await PostgresServer.SharedAsync()).ExecuteAsync(retry, url[(url.LastIndexOf('/') + 1)..]);
+        await using var h = new RunsHarness(options: new RunsOptions { Parallelism = 0 }, database: test, time: new ManualTimeProvider(), ownsData: false, broker: new BrokerOptions { OfferedPerUser = 32 });
+        h.Signals.Dispatch = h.Queue!.Dispatch;
+
+        Assert.NotNull(await h.Ownership.ClaimAsync("r", TimeSpan.FromMinutes(1), default));
+        Assert.Equal(0, await test.ScalarAsync("SELECT COUNT(*) FROM run_turns"));
+    }
+
     /// <summary>Rows of runs and of their places in the queue that the server fetched for it.</summary>
     private static async Task<long> ReadAsync(TestDatabase test, Func<Task> act)
     {
