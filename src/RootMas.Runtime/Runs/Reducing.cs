@@ -13,6 +13,9 @@ internal static class Reducing
     /// <summary>More requests before one answer are not worth the wait.</summary>
     private const int MostRequests = 16;
 
+    /// <summary>With fewer a run tells more by what it leaves out.</summary>
+    private const int EnoughRequests = 4;
+
     /// <summary>A reduction in pieces is on its way. One that was taken over is whole, and may do.</summary>
     public static bool GoesOn(RunState state) => state.Reduction is { TakenFrom: null } reduction && reduction.Seq == state.Seq;
 
@@ -31,7 +34,6 @@ internal static class Reducing
         var told = earlier is null ? null : ShownText.Summary(earlier.Summary, context);
         var requests = RequestsFor(run, room);
         var piece = HistoryReducer.Piece(all, told, room, requests);
-        var isCut = piece.IsShortened && requests < MostRequests; // another run has more left: it reads them
         var messages = HistoryReducer.SummaryRequest(piece, told);
         var gone = await GoneAsync(run, made.Documents);
         var call = new CallModel(agent.Agent.Name, 0, "summary");
@@ -55,12 +57,15 @@ internal static class Reducing
             {
                 Documents = exchange.Call.Documents,
                 Facts = ModelStep.FactsOf(run),
-                Whole = side is not null && !isCut && earlier is null or { Whole: true } ? true : null,
+                Whole = side is not null && IsWhole(earlier, piece, requests) ? true : null,
                 GoneBefore = gone,
             },
             agent.Agent.Name);
         return null;
     }
+
+    /// <summary>Texts that were cut because this run has next to nothing left are read as they are by another one. Where they are too many for any, that would be for every turn.</summary>
+    private static bool IsWhole(ContextReduced? earlier, SummaryPiece piece, int requests) => earlier is null or { Whole: true } && (!piece.IsShortened || requests >= EnoughRequests);
 
     /// <summary>
     /// As an event of this log, so that every attempt sees the same. A summary with steps of the run that made it says more than the conversation does and is of no use here. Its taint needs no mark:
