@@ -31,3 +31,17 @@ it.each([
 it.each([[0, '0 bytes', '0 байт'], [1, '1 byte', '1 байт'], [9, '9 bytes', '9 байт'], [2, '2 bytes', '2 байта'], [1_500, '1.5 kB', '1,5 кБ']])('says how large %d bytes are', (count, english, russian) => {
   expect(['en', 'ru'].map((language) => formats(language).bytes(count).replace(/\s/g, ' '))).toEqual([english, russian]);
 });
+
+it.each([
+  [999, '999 ms', '999 мс'], [1_500, '1.5 sec', '1,5 с'], [59_940, '59.9 sec', '59,9 с'], [59_960, '1 min', '1 мин'], [90_000, '1 min 30 sec', '1 мин 30 с'], [100_400, '1 min 40 sec', '1 мин 40 с'], [2 * minute, '2 min', '2 мин'],
+  [119_600, '2 min', '2 мин'], [hour - 1_000, '59 min 59 sec', '59 мин 59 с'], [hour - 400, '1 hr', '1 ч'], [1.5 * hour, '1.5 hr', '1,5 ч'],
+])('says how long %d ms are, and is off by no half of a minute', (elapsed, english, russian) => {
+  expect(['en', 'ru'].map((language) => formats(language).duration(elapsed).replace(/\s/g, ' '))).toEqual([english, russian]);
+});
+
+it('says a price as it was set, and what was spent in cents', () => {
+  const { money, price } = formats('en');
+  expect(['0.075', 0.0000125, 3, 0.15, 0].map(price)).toEqual(['$0.075', '$0.000013', '$3.00', '$0.15', '$0.00']);
+  expect([money('0.075'), money(0.0012), money(12)]).toEqual(['$0.08', '$0.0012', '$12.00']);
+  expect(formats('ru').price('0.075').replace(/\s/g, ' ')).toBe('0,075 $');
+});

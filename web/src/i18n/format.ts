@@ -29,10 +29,13 @@ function make(language: string) {
   const exact = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' });
   const dayInUtc = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeZone: 'UTC' });
   const dayOfYear = new Intl.DateTimeFormat(language, { day: 'numeric', month: 'short', timeZone: 'UTC' });
+  const dayShort = new Intl.DateTimeFormat(language, { day: 'numeric', month: 'short' });
   const clock = new Intl.DateTimeFormat(language, { timeStyle: 'short' });
+  const dollars = (digits: Intl.NumberFormatOptions) => new Intl.NumberFormat(language, { style: 'currency', currency: 'USD', ...digits });
   // Always in numbers: "yesterday" is a day of the calendar, and these are hours counted back from now.
   const relative = new Intl.RelativeTimeFormat(language);
   const now = new Intl.RelativeTimeFormat(language, { numeric: 'auto' }).format(0, 'second');
+  const price = dollars({ maximumFractionDigits: 6 });
   const unit = (name: string, digits: number) => new Intl.NumberFormat(language, { style: 'unit', unit: name, unitDisplay: 'short', maximumFractionDigits: digits });
   const [ms, s, min, h] = [unit('millisecond', 0), unit('second', 1), unit('minute', 0), unit('hour', 1)];
   return {
@@ -48,6 +51,8 @@ function make(language: string) {
     dayInUtc: (time: string | Date) => dayInUtc.format(new Date(time)),
     /** Of days that were counted in UTC. */
     dayOfYear: (time: string | Date) => dayOfYear.format(new Date(time)),
+    /** Of the day where one is. */
+    dayShort: (time: string | Date) => dayShort.format(new Date(time)),
     clock: (time: string | Date) => clock.format(new Date(time)),
     /** "3 minutes ago"; under a minute: "now". */
     ago(time: string | Date, from: number = Date.now()) {
@@ -59,15 +64,25 @@ function make(language: string) {
     },
     duration(milliseconds: number) {
       if (milliseconds < 1_000) return ms.format(milliseconds);
-      if (milliseconds < 60_000) return s.format(milliseconds / 1_000);
-      return milliseconds < 3_600_000 ? min.format(Math.round(milliseconds / 60_000)) : h.format(milliseconds / 3_600_000);
+      // As it is said: what is rounded to 60 seconds is a minute.
+      if (milliseconds < 59_950) return s.format(milliseconds / 1_000);
+      const seconds = Math.round(milliseconds / 1_000);
+      if (seconds >= 3_600) return h.format(milliseconds / 3_600_000);
+      const rest = seconds % 60;
+      return min.format((seconds - rest) / 60) + (rest > 0 ? ` ${s.format(rest)}` : '');
     },
-    /** Money comes as a decimal text of dollars and stays one as long as possible: small amounts keep two significant digits. */
-    money(usd: string | number) {
+    /** Money comes as a decimal text of dollars and stays one as long as possible: small amounts keep two significant digits. `step`: what lies between it and the next one of an axis. */
+    money(usd: string | number, step?: number) {
       const value = Number(usd);
+      if (step) {
+        const digits = Math.max(2, Math.ceil(-Math.log10(step) - 1e-9));
+        return dollars({ minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+      }
       const small = value !== 0 && Math.abs(value) < 0.01;
-      return new Intl.NumberFormat(language, { style: 'currency', currency: 'USD', ...(small ? { maximumSignificantDigits: 2 } : { maximumFractionDigits: 2 }) }).format(value);
+      return dollars(small ? { maximumSignificantDigits: 2 } : { maximumFractionDigits: 2 }).format(value);
     },
+    /** What somebody has set, to the last digit: a price, a limit. */
+    price: (usd: string | number) => price.format(Number(usd)),
     /** The short name of a byte has no plural. */
     bytes(count: number) {
       const names = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;

@@ -10,7 +10,7 @@ import { Form } from './Form';
 beforeAll(() => startLanguages('en'));
 afterEach(cleanup);
 
-type Props = Omit<Parameters<typeof Form>[0], 'children' | 'submit' | 'fields'>;
+type Props = Omit<Parameters<typeof Form>[0], 'children' | 'submit' | 'fields'> & { fields?: readonly string[] };
 
 function show(props: Props) {
   render(
@@ -45,6 +45,18 @@ it('shows what is wrong with a field that it does not have', async () => {
   const user = show({ onSubmit: () => Promise.reject(new Problem(400, { title: 'Not valid', errors: { third: ['is not for you'] } })) });
   await user.click(save());
   expect(screen.getAllByRole('alert').some((a) => a.textContent.includes('third') && a.textContent.includes('is not for you'))).toBe(true);
+});
+
+it('shows what is wrong with a field that is its own, but not on the page at the moment, until that is mended', async () => {
+  const refusals: Record<string, string[]>[] = [{ second: ['is too short'], hidden: ['is for others'] }, { second: ['is too short'] }];
+  const user = show({ fields: ['first', 'second', 'hidden'], onSubmit: () => Promise.reject(new Problem(400, { title: 'Not valid', errors: refusals.shift() })) });
+  await user.click(save());
+  expect(screen.getAllByRole('alert').some((a) => a.textContent.includes('hidden') && a.textContent.includes('is for others'))).toBe(true);
+  expect(screen.getByText('Not valid')).toBeTruthy();
+  expect(screen.getAllByText('is too short')).toHaveLength(1);
+  await user.click(save());
+  await vi.waitFor(() => { expect(screen.queryByText('Not valid')).toBeNull(); });
+  expect(screen.getAllByText('is too short')).toHaveLength(1);
 });
 
 it('sends once, however often one presses, and can be sent again after a failure', async () => {

@@ -13,13 +13,15 @@ interface FormProps {
   onSubmit: () => Promise<unknown>;
   submit: string;
   onCancel?: () => void;
-  /** Fields that show their own errors; what the server says of any other field stands above the buttons. */
+  /** Fields that show their own errors; what the server says of any other field, or of one that is not drawn at the moment, stands above the buttons. */
   fields: readonly string[];
   /** Shown when somebody else changed it meanwhile: what to do about it. What cannot be read is said by the form, unless that is said elsewhere already. Gives `true` if what was typed made way for what is there now. */
   onReload?: () => unknown;
   onOverwrite?: () => Promise<unknown>;
   children: (errors: (field: string) => readonly ReactNode[] | undefined, busy: boolean) => ReactNode;
 }
+
+const errorsIn = (error: unknown) => error instanceof Problem ? error.errors : {};
 
 /** The one form: sends once, shows each refusal at its field, asks when somebody else was quicker (412), and in a dialog before what was typed is lost. */
 export function Form({ onSubmit, submit, onCancel, fields, onReload, onOverwrite, children }: FormProps) {
@@ -29,11 +31,16 @@ export function Form({ onSubmit, submit, onCancel, fields, onReload, onOverwrite
   const [conflict, setConflict] = useState(false);
   const form = useRef<HTMLFormElement>(null);
   const [dirty, setDirty] = useState(false);
+  /** Refused fields that are not on the page. */
+  const [hidden, setHidden] = useState<readonly string[]>([]);
   const leave = useHoldsDialog(busy, dirty);
 
   // A long form: the first refused field may be out of sight. With the refusal, not a moment after it: what is typed meanwhile would go elsewhere.
   useLayoutEffect(() => {
-    if (error) goOn(form.current?.querySelector<HTMLElement>('[aria-invalid]'), form.current?.closest('[role=dialog]') ?? form.current);
+    if (!error) return;
+    const drawn = [...form.current?.querySelectorAll<HTMLElement>('[data-refused]') ?? []].map((e) => e.dataset['refused']);
+    setHidden(Object.keys(errorsIn(error)).filter((field) => !drawn.includes(field)));
+    goOn(form.current?.querySelector<HTMLElement>('[aria-invalid]'), form.current?.closest('[role=dialog]') ?? form.current);
   }, [error]);
   // What it shows had to be read first: its dialog has the focus until it is there.
   useEffect(() => {
@@ -44,6 +51,7 @@ export function Form({ onSubmit, submit, onCancel, fields, onReload, onOverwrite
   const run = async (work: () => Promise<unknown>) => {
     setBusy(true);
     setError(null);
+    setHidden([]);
     try {
       if (await work() !== false) setDirty(false);
     } catch (e) {
@@ -54,9 +62,9 @@ export function Form({ onSubmit, submit, onCancel, fields, onReload, onOverwrite
     }
   };
 
-  const byField = error instanceof Problem ? error.errors : {};
-  const errorsOf = (field: string) => byField[field]?.map((message) => <Said key={message} text={message} />);
-  const elsewhere = Object.entries(byField).filter(([field]) => !fields.includes(field));
+  const byField = errorsIn(error);
+  const errorsOf = (field: string) => byField[field]?.map((message) => <span key={message} data-refused={field}><Said text={message} /></span>);
+  const elsewhere = Object.entries(byField).filter(([field]) => !fields.includes(field) || hidden.includes(field));
   const isAtFields = Object.keys(byField).length > 0 && elsewhere.length === 0;
   return (
     <form

@@ -4,6 +4,8 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, data } from '../../api/client';
 import { usePages } from '../../api/pages';
+import { Problem } from '../../api/problem';
+import { sentences } from '../../api/said';
 import type { SchemaSecretView } from '../../api/schema';
 import { texts } from '../../api/texts';
 import { useSession } from '../../app/session';
@@ -17,7 +19,7 @@ import { ErrorNotice } from '../../ui/Notice';
 import { Table } from '../../ui/Table';
 import { useToast } from '../../ui/Toast';
 import { Section, Stack } from './Section';
-import { deleteSecret, setSecret } from './secrets';
+import { deleteSecret, isName, setSecret } from './secrets';
 
 type Doing = { kind: 'set'; name?: string } | { kind: 'delete'; name: string; usedBy: readonly string[] };
 
@@ -85,6 +87,7 @@ function SecretForm({ known, onDone, onCancel }: { known: string | undefined; on
     <Form
       submit={t('action.save')} onCancel={onCancel} fields={['name', 'value']}
       onSubmit={async () => {
+        if (!isName(name.trim())) throw new Problem(400, { errors: { name: [sentences.secretName] } });
         await setSecret(name.trim(), value);
         setValue('');
         await onDone(name.trim());

@@ -1,6 +1,9 @@
 import { api } from '../../api/client';
 import { Problem } from '../../api/problem';
 
+/** As the server has them. Anything else would be another address, which may not be there. */
+export const isName = (text: string) => /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/.test(text);
+
 /** Its ETag as `If-Match`; nothing if there is no such secret. */
 async function matchOf(name: string): Promise<Record<string, string>> {
   try {

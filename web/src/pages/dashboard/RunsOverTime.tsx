@@ -4,10 +4,11 @@ import type { SchemaRunOutcomesView } from '../../api/schema';
 import { useSession } from '../../app/session';
 import { useFormat } from '../../i18n/format';
 import { Chart } from '../../ui/chart/Chart';
-import { bucketsOf, seriesOf } from '../../ui/chart/scale';
+import { seriesOf } from '../../ui/chart/scale';
 import { Select } from '../../ui/Field';
 import { Card, EmptyState, Loading } from '../../ui/Layout';
 import { ErrorNotice } from '../../ui/Notice';
+import { useBuckets } from './buckets';
 import { runMeasures, runPoints, seriesNames, type RunMeasure } from './outcomes';
 import { spans, useOutcomes, type Span } from './data';
 import styles from './Dashboard.module.css';
@@ -41,14 +42,12 @@ export function RunsOverTime() {
 function Outcomes({ view, measure, span }: { view: SchemaRunOutcomesView; measure: RunMeasure; span: Span }) {
   const { t } = useTranslation();
   const format = useFormat();
-  const hourly = view.bucket === 'hour';
-  const buckets = useMemo(() => bucketsOf(view.from, view.to, hourly ? 3_600_000 : 86_400_000), [view, hourly]);
+  const { buckets, labels, clock } = useBuckets(view);
   const series = useMemo(() => seriesOf(runPoints(view.series, measure), seriesNames[measure], buckets, measure === 'latency' ? null : 0), [view, measure, buckets]);
-  const labels = useMemo(() => buckets.map((b) => hourly ? format.clock(new Date(b)) : format.dayOfYear(new Date(b))), [buckets, hourly, format]);
   const title = [t('dashboard.runsOverTime'), t(`dashboard.runMeasures.${measure}`), t(`dashboard.spans.${span}`)].join(' · ');
   return (
     <Chart
-      title={title} kind={measure === 'latency' ? 'lines' : 'bars'} series={series} labels={labels} whole={measure !== 'latency'}
+      title={title} kind={measure === 'latency' ? 'lines' : 'bars'} series={series} labels={labels} clock={clock} whole
       nameOf={(key) => key === null ? '' : t(`dashboard.outcomes.${key}`)} format={measure === 'latency' ? format.duration : format.number}
     />
   );

@@ -5,11 +5,12 @@ import type { SchemaUsageFigures, SchemaUsageReport, SchemaUsageTotal } from '..
 import { useSession } from '../../app/session';
 import { useFormat } from '../../i18n/format';
 import { Chart } from '../../ui/chart/Chart';
-import { bucketsOf, seriesOf } from '../../ui/chart/scale';
+import { seriesOf } from '../../ui/chart/scale';
 import { Select } from '../../ui/Field';
 import { Card, EmptyState, Loading } from '../../ui/Layout';
 import { ErrorNotice } from '../../ui/Notice';
 import { Table } from '../../ui/Table';
+import { useBuckets } from './buckets';
 import { spans, useUsage, type By, type Span } from './data';
 import { Savings } from './SavingsCard';
 import styles from './Dashboard.module.css';
@@ -50,8 +51,7 @@ export function UsageCard() {
 function Report({ report, measure, span }: { report: SchemaUsageReport; measure: Measure; span: Span }) {
   const { t } = useTranslation();
   const format = useFormat();
-  const hourly = report.bucket === 'hour';
-  const buckets = useMemo(() => bucketsOf(report.from, report.to, hourly ? 3_600_000 : 86_400_000), [report, hourly]);
+  const { buckets, labels, clock } = useBuckets(report);
   const series = useMemo(() => seriesOf(
     report.series.flatMap((p) => {
       const value = valueOf(p.figures, measure);
@@ -59,14 +59,15 @@ function Report({ report, measure, span }: { report: SchemaUsageReport; measure:
     }),
     report.items.slice(0, 8).map((i) => i.key), buckets, measure === 'latency' ? null : 0,
   ), [report, measure, buckets]);
-  const labels = useMemo(() => buckets.map((b) => hourly ? format.clock(new Date(b)) : format.dayOfYear(new Date(b))), [buckets, hourly, format]);
   const names = new Map(report.items.map((i) => [i.key, i.label ?? i.key]));
   const nameOf = (key: string | null) => key === null ? t('dashboard.others') : names.get(key) || t('dashboard.noAgent');
-  const show = (value: number) => measure === 'cost' ? format.money(value) : measure === 'latency' ? format.duration(value) : measure === 'tokens' ? format.compact(value) : format.number(value);
+  const show = (value: number, step?: number) => measure === 'cost' ? format.money(value, step) : measure === 'latency' ? format.duration(value) : measure === 'tokens' ? format.compact(value) : format.number(value);
+  // A run in which several agents worked counts at each: only those of users add up.
+  const adds = measure !== 'latency' && (measure !== 'runs' || report.by === 'user');
   const title = t('dashboard.chartTitle', { measure: t(`dashboard.measures.${measure}`), by: t(`dashboard.bys.${byOf(report.by)}`), span: t(`dashboard.spans.${span}`) });
   return (
     <>
-      <Chart title={title} kind={measure === 'latency' ? 'lines' : 'bars'} series={series} labels={labels} nameOf={nameOf} format={show} whole={measure === 'requests' || measure === 'runs' || measure === 'errors'} />
+      <Chart title={title} kind={adds ? 'bars' : 'lines'} series={series} labels={labels} clock={clock} nameOf={nameOf} format={show} whole={measure !== 'cost'} />
       <Table<SchemaUsageTotal>
         caption={t('dashboard.totals')} rows={report.items} rowKey={(i) => i.key}
         columns={[

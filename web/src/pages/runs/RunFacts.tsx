@@ -18,7 +18,7 @@ export function RunFacts({ run, status, now, owner }: { run: Run; status: string
       [t('runs.team'), run.team],
       [t('runs.agents'), [...new Set([run.agent, ...run.agents.map(String)])].join(', ')],
       [t('runs.started'), <time key="at" dateTime={run.created_at} title={format.exact(run.created_at)}>{format.moment(run.created_at)}</time>],
-      [t('runs.duration'), format.duration((run.ended_at ? Date.parse(run.ended_at) : now) - Date.parse(run.created_at))],
+      [t('runs.duration'), format.duration(Math.max(0, (run.ended_at ? Date.parse(run.ended_at) : now) - Date.parse(run.created_at)))],
       [t('runs.cost'), format.money(String(run.tree_cost_usd))],
       [t('runs.tokens'), t('runs.tokenSplit', { input: format.number(usage.input_tokens), cached: format.number(usage.cached_tokens), output: format.number(usage.output_tokens) })],
       owner === '' ? null : [t('runs.owner'), owner],

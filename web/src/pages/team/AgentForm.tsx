@@ -117,7 +117,7 @@ function AgentFields({ draft, onChange, errors, isNew, badSchema }: FieldsProps)
       </div>
       <Checkbox label={t('team.form.specialist')} hint={t('team.form.specialistHint')} checked={draft.specialist} onChange={(e) => { onChange({ specialist: e.target.checked }); }} />
       <Select {...text('cache')} hint={t('team.form.cacheHint')} options={[{ value: '', label: t('team.caches.own') }, ...cachePolicies.map((value) => ({ value, label: t(`team.caches.${value}`) }))]} />
-      <TextArea {...text('output_schema')} hint={t('team.form.schemaHint')} errors={badSchema ? [t('team.form.badSchema')] : errors('output_schema')} />
+      <TextArea {...text('output_schema')} hint={t('team.form.schemaHint')} errors={errors('output_schema') ?? (badSchema ? [t('team.form.badSchema')] : undefined)} />
     </>
   );
 }

@@ -82,7 +82,7 @@ function Limits({ team }: { team: SchemaTeamView }) {
     const value = given[name];
     if (typeof value !== 'number') return '–';
     if (value === 0 && (name === 'max_tokens' || name === 'max_cost_usd')) return t('team.unlimited');
-    return name === 'max_cost_usd' ? format.money(value) : name === 'max_wall_seconds' ? format.duration(value * 1000) : format.number(value);
+    return name === 'max_cost_usd' ? format.price(value) : name === 'max_wall_seconds' ? format.duration(value * 1000) : format.number(value);
   };
   return (
     <Card title={t('team.limits')}>

@@ -9,7 +9,7 @@ import { Dialog } from '../../ui/Dialog';
 import { Select, TextArea, TextField } from '../../ui/Field';
 import { Form } from '../../ui/Form';
 import { useToast } from '../../ui/Toast';
-import { emptyTeam, limitNames, mapIn, patterns, teamDefinition, teamDraft, usesMembers, wrongInTeam, type TeamDraft } from './definitions';
+import { emptyTeam, limitNames, mapIn, patterns, teamDefinition, teamDraft, usesMembers, usesSelector, usesWriter, wrongInTeam, type TeamDraft } from './definitions';
 import { useAgents, useCatalogChanged } from './data';
 import styles from './TeamPage.module.css';
 
@@ -95,7 +95,7 @@ function TeamFields({ draft, onChange, errors, isNew }: FieldsProps & { isNew: b
     name, label: t(`team.form.${name}`), value: draft[name], errors: errors(name), spellCheck: false,
     onChange: (e: { target: { value: string } }) => { onChange({ [name]: e.target.value }); },
   });
-  const map = (name: (typeof mapFields)[number]) => ({ ...text(name), errors: mapIn(draft[name]) === null ? [t('team.form.badMap')] : errors(name) });
+  const map = (name: (typeof mapFields)[number]) => ({ ...text(name), errors: errors(name) ?? (mapIn(draft[name]) === null ? [t('team.form.badMap')] : undefined) });
   const options = (kept: string) => [{ value: '', label: t('team.form.nobody') }, ...agents.map((a) => ({ value: a.name, label: `${a.role} (${a.name})` })), ...(kept !== '' && !agents.some((a) => a.name === kept) ? [{ value: kept, label: kept }] : [])];
   return (
     <>
@@ -107,8 +107,8 @@ function TeamFields({ draft, onChange, errors, isNew }: FieldsProps & { isNew: b
       {usesMembers(draft.pattern) ? <TextArea {...text('members')} hint={t('team.form.membersHint')} /> : null}
       <div className={styles.pair}>
         <Select {...text('entry')} options={options(draft.entry)} />
-        {draft.pattern === 'concurrent' || draft.pattern === 'plan' ? <Select {...text('writer')} options={options(draft.writer)} /> : null}
-        {draft.pattern === 'group_chat' ? <Select {...text('selector')} options={options(draft.selector)} /> : null}
+        {usesWriter(draft.pattern) ? <Select {...text('writer')} options={options(draft.writer)} /> : null}
+        {usesSelector(draft.pattern) ? <Select {...text('selector')} options={options(draft.selector)} /> : null}
         <Select {...text('coordinator')} options={options(draft.coordinator)} />
       </div>
       <TextArea {...map('edges')} hint={t('team.form.edgesHint')} rows={5} />

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
 import type { SchemaAgentDefinition, SchemaTeamDefinition, SchemaTeamLimits } from '../../api/schema';
-import { agentDefinition, agentDraft, emptyAgent, emptyTeam, isJsonObject, mapIn, mapOut, namesIn, numberIn, phrasesIn, teamDefinition, teamDraft } from './definitions';
+import { agentDefinition, agentDraft, emptyAgent, emptyTeam, isJsonObject, mapIn, mapOut, namesIn, numberIn, patterns, phrasesIn, teamDefinition, teamDraft } from './definitions';
 
 it('reads names, phrases and maps as people type them', () => {
   expect(namesIn(' a, b\nb;c ')).toEqual(['a', 'b', 'c']);
-  expect(phrasesIn('web research, sources\n\n sources ')).toEqual(['web research', 'sources']);
+  expect(phrasesIn('web research, sources\r\n\n code; tests \ncode; tests')).toEqual(['web research, sources', 'code; tests']);
   expect(mapIn('a: b, *\n\n c:d\na: e')).toEqual({ a: ['b', '*', 'e'], c: ['d'] });
   expect(mapIn('a b')).toBeNull();
   expect(mapIn(mapOut({ a: ['b', 'c'], d: [] }))).toEqual({ a: ['b', 'c'], d: [] });
@@ -28,7 +28,7 @@ it('sends members only for the patterns that have them, and only the limits that
 // `Required`: a member that the API gets and this page does not know is an error here. A change replaces the whole definition: what the form does not carry would be lost by it.
 const agent = {
   name: 'helper', role: 'Helper', description: 'Helps.', instructions: 'Help.', tier: 'fixed', model: 'm', tools: ['calculator'], planned_tools: ['later'], temperature: 0.5,
-  output_schema: { type: 'object' } as unknown as Record<string, never>, cache: 'none', specialist: false, capabilities: ['help'], avatar: '🔎',
+  output_schema: { type: 'object' } as unknown as Record<string, never>, cache: 'none', specialist: false, capabilities: ['help', 'web research, with sources; in two languages'], avatar: '🔎',
 } satisfies Required<SchemaAgentDefinition>;
 const team = {
   name: 'pair', description: 'Two.', pattern: 'group_chat', entry: 'a', members: ['a', 'b'], writer: 'b', selector: 'a', coordinator: 'b', max_rounds: 3, max_parallel: 2,
@@ -41,6 +41,15 @@ it.each([{ cache: 'none' }, { cache: 'public' }, { cache: null }])('gives back e
   expect(agentDefinition(agentDraft({ ...said, missing_tools: [], teams: [], source: 'file', version: '0' }))).toEqual(said);
 });
 
-it('gives back everything that was said of a team', () => {
-  expect(teamDefinition(teamDraft({ ...team, agents: [], is_default: false, source: 'file' }))).toEqual(team);
+it.each([{ writer: null }, { pattern: 'concurrent', selector: null }, { pattern: 'plan', selector: null, members: [] }])('gives back everything that was said of a team: %j', (pattern) => {
+  const said = { ...team, ...pattern };
+  expect(teamDefinition(teamDraft({ ...said, agents: [], is_default: false, source: 'file' }))).toEqual(said);
+});
+
+it('sends a writer and a selector only for the patterns that have them: the fields of others are not drawn', () => {
+  const draft = { ...emptyTeam, name: 't', writer: 'w', selector: 's' };
+  expect(Object.fromEntries(patterns.map((pattern) => {
+    const { writer, selector } = teamDefinition({ ...draft, pattern });
+    return [pattern, [writer, selector]];
+  }))).toEqual({ direct: [null, null], handoff: [null, null], sequential: [null, null], concurrent: ['w', null], group_chat: [null, 's'], plan: ['w', null] });
 });

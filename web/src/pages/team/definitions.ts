@@ -48,9 +48,9 @@ export function namesIn(text: string): string[] {
   return [...new Set(text.split(/[\s,;]+/).filter(Boolean))];
 }
 
-/** Phrases: one a line, or between commas. */
+/** Phrases: one a line; they may have commas. */
 export function phrasesIn(text: string): string[] {
-  return [...new Set(text.split(/[\n,;]+/).map((t) => t.trim()).filter(Boolean))];
+  return [...new Set(text.split('\n').map((t) => t.trim()).filter(Boolean))];
 }
 
 /** A line `agent: other, another` for each agent; lines of the same agent are put together. Null: a line has no colon. */
@@ -153,7 +153,7 @@ export function teamDefinition(draft: TeamDraft): SchemaTeamDefinition {
   const [rounds, parallel] = [numberIn(draft.max_rounds, true), numberIn(draft.max_parallel, true)];
   return {
     name: draft.name.trim(), description: draft.description.trim(), pattern: draft.pattern, entry: draft.entry || null, members: usesMembers(draft.pattern) ? namesIn(draft.members) : [],
-    writer: draft.writer || null, selector: draft.selector || null, coordinator: draft.coordinator || null,
+    writer: usesWriter(draft.pattern) ? draft.writer || null : null, selector: usesSelector(draft.pattern) ? draft.selector || null : null, coordinator: draft.coordinator || null,
     edges: mapIn(draft.edges) ?? {}, handoffs: mapIn(draft.handoffs) ?? {},
     delegate_patterns: Object.fromEntries(Object.entries(mapIn(draft.delegate_patterns) ?? {}).map(([k, v]) => [k, v[0] ?? ''])) as Record<string, never>,
     limits, ...(rounds !== undefined && { max_rounds: rounds }), ...(parallel !== undefined && { max_parallel: parallel }),
@@ -162,4 +162,12 @@ export function teamDefinition(draft: TeamDraft): SchemaTeamDefinition {
 
 export function usesMembers(pattern: string): boolean {
   return pattern === 'sequential' || pattern === 'concurrent' || pattern === 'group_chat';
+}
+
+export function usesWriter(pattern: string): boolean {
+  return pattern === 'concurrent' || pattern === 'plan';
+}
+
+export function usesSelector(pattern: string): boolean {
+  return pattern === 'group_chat';
 }

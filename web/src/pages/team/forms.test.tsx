@@ -97,3 +97,19 @@ it('sends a refused team again as a new request', async () => {
   await vi.waitFor(() => { expect(onSaved).toHaveBeenCalledWith('pair'); });
   expect(new Set(made('POST /api/v1/teams').map((c) => c.key)).size).toBe(2);
 });
+
+it('says once what is wrong with a text that cannot be read', async () => {
+  const { user } = show(<AgentDialog open onClose={none} onSaved={none} agent={{ value: agent, etag: '"1"' }} />);
+  const schema = await screen.findByLabelText('Form of its answer');
+  await user.type(schema, 'x');
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  await vi.waitFor(() => { expect(document.activeElement).toBe(schema); });
+  expect(screen.getAllByRole('alert')).toHaveLength(1);
+});
+
+it('shows why a team is refused for a field that its pattern does not draw', async () => {
+  const refusal = { status: 400, body: { title: 'Not valid', errors: { members: ['direct has no members: who takes part follows from the edges.'] } } };
+  const { user } = show(<TeamDialog open onClose={none} onSaved={none} team={{ value: team, etag: '"1"' }} />, { 'GET /api/v1/agents': { body: { items: [agent], problems: [], next_cursor: null } }, 'PUT /api/v1/teams/pair': refusal });
+  await user.click(await screen.findByRole('button', { name: 'Save' }));
+  expect((await screen.findByText('members')).parentElement?.textContent).toContain('direct has no members');
+});

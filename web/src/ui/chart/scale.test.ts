@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { formats } from '../../i18n/format';
 import { bucketsOf, everyNth, linePath, maxOf, percentile, seriesOf, stack, ticks } from './scale';
 
 it('has round steps that begin at nothing and reach the largest value', () => {
@@ -44,4 +45,17 @@ it('breaks a line where nothing was measured, and shows a point alone', () => {
 it('thins labels and finds percentiles', () => {
   expect([everyNth(30, 6), everyNth(3, 6), everyNth(10, 0)]).toEqual([5, 1, 10]);
   expect([percentile([], 0.5), percentile([3, 1, 2], 0.5), percentile([1, 2, 3, 4], 0.95)]).toEqual([null, 2, 4]);
+});
+
+const { duration, money } = formats('en');
+it.each<[string, (value: number, step?: number) => string, boolean, number, number, number[]]>([
+  ['durations', duration, true, 0.1, 7 * 86_400_000, [100, 3_000, 61_000, 200_000, 3_600_000, 4_000_000]],
+  ['money', money, false, 1e-6, 1e6, [0.000_001, 0.0003, 0.02, 0.04, 0.075, 0.1, 3, 12]],
+])('has no two ticks of %s that read the same', (_, format, whole, min, max, examples) => {
+  const check = (most: number) => {
+    const all = ticks(most, 4, whole);
+    expect(new Set(all.map((value) => format(value, all[1]))).size, String(most)).toBe(all.length);
+  };
+  examples.forEach(check);
+  fc.assert(fc.property(fc.double({ min: Math.log(min), max: Math.log(max), noNaN: true }), (power) => { check(Math.exp(power)); }));
 });

@@ -38,3 +38,9 @@ it('says alone what failed while there is nothing to show', async () => {
   expect((await screen.findByRole('alert')).textContent).toContain('The database is away.');
   expect(screen.queryByLabelText('Key')).toBeNull();
 });
+
+it('says prices to the last digit', async () => {
+  const model = { name: 'm', id: 'm', provider: 'p', free: false, input_price: '0.075', output_price: '0.3', context_tokens: 1_000, endpoint: { key_valid: true, reachable: true, circuit: 'closed' } };
+  show(<Page />, { 'GET /api/v1/models': { body: { ...models, items: [model] } } });
+  expect(await screen.findByText('$0.075 / $0.30')).toBeTruthy();
+});

@@ -44,7 +44,7 @@ function Models({ models }: { models: readonly SchemaModelResponse[] }) {
   const { can } = useSession();
   const format = useFormat();
   const test = useMutation({ mutationFn: testModel });
-  const price = (m: SchemaModelResponse) => m.free ? t('admin.models.free') : `${format.money(m.input_price)} / ${format.money(m.output_price)}`;
+  const price = (m: SchemaModelResponse) => m.free ? t('admin.models.free') : `${format.price(m.input_price)} / ${format.price(m.output_price)}`;
   return (
     <>
       <div aria-live="polite">

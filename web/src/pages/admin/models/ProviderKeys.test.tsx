@@ -2,6 +2,7 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { cleanup, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { Problem } from '../../../api/problem';
 import { startLanguages } from '../../../i18n';
 import { ProviderKeys } from './ProviderKeys';
 
@@ -53,4 +54,20 @@ it('names the variables where no provider takes a key from here', () => {
   show([{ ...provider('a', false), key_secret: null }]);
   expect(screen.getByText(/A_KEY/)).toBeTruthy();
   expect(screen.queryByLabelText('Key')).toBeNull();
+});
+
+it('says that the key is stored when the test of it is refused, and forgets that with the next attempt', async () => {
+  testModel.mockRejectedValueOnce(new Problem(429, { code: 'rate_limited', trace_id: 't-1' })).mockResolvedValue(result(true));
+  show([provider('a', false)]);
+  const save = async (key: string) => {
+    await userEvent.type(screen.getByLabelText('Key'), key);
+    await userEvent.click(screen.getByRole('button', { name: 'Save and test' }));
+  };
+  await save('sk-1');
+  await screen.findByText('The key is stored; the test could not be made');
+  screen.getByText('t-1');
+  expect(setSecret).toHaveBeenCalledOnce();
+  await save('sk-2');
+  await screen.findByText('a-nano answers');
+  expect(screen.queryByText('t-1')).toBeNull();
 });

@@ -82,3 +82,19 @@ it('asks for the old password of oneself only, and keeps neither in the form', a
   expect(screen.getByLabelText<HTMLInputElement>('Present password').value).toBe('');
   expect(made(`POST ${path}/password`).map((c) => c.body)).toEqual([{ password: 'new one', old_password: 'old one' }]);
 });
+
+it('asks for the same user again when the answer was lost, and for another when the name is another', async () => {
+  const { user, made } = show(<AddUser onDone={() => Promise.resolve()} onCancel={() => undefined} />, { 'POST /api/v1/users': () => { throw new TypeError('Failed to fetch'); } });
+  const name = await screen.findByLabelText('Name');
+  await user.type(name, 'bo');
+  const add = async (times: number) => {
+    await user.click(screen.getByRole('button', { name: 'Add a user' }));
+    await vi.waitFor(() => { expect(made('POST /api/v1/users')).toHaveLength(times); expect(screen.getByRole('button', { name: 'Add a user' }).getAttribute('aria-busy')).toBeNull(); });
+  };
+  await add(1);
+  await add(2);
+  await user.type(name, 'b');
+  await add(3);
+  const [first, again, other] = made('POST /api/v1/users').map((call) => call.key);
+  expect([first === null, again === first, other === first]).toEqual([false, true, false]);
+});

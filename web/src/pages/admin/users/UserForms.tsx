@@ -3,6 +3,7 @@ import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, data, versioned } from '../../../api/client';
 import { Problem } from '../../../api/problem';
+import { useSameRequest } from '../../../api/sameRequest';
 import type { SchemaUserAnswer, SchemaUserChangeRequest } from '../../../api/schema';
 import { Checkbox, Select, TextArea, TextField } from '../../../ui/Field';
 import { Form } from '../../../ui/Form';
@@ -21,12 +22,14 @@ export function AddUser({ onDone, onCancel }: { onDone: (name: string) => Promis
   const [username, setUsername] = useState('');
   const [password, setPassword] = useState('');
   const [role, setRole] = useState('user');
+  const same = useSameRequest();
   const options = useRoleOptions();
   return (
     <Form
       submit={t('admin.users.add')} onCancel={onCancel} fields={['username', 'password', 'role']}
       onSubmit={async () => {
-        await api.POST('/api/v1/users', { body: { username: username.trim(), password, role } });
+        const body = { username: username.trim(), password, role };
+        await same.send(JSON.stringify(body), (key) => api.POST('/api/v1/users', { body, headers: { 'Idempotency-Key': key } }));
         await onDone(username.trim());
       }}
     >
