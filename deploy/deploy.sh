@@ -16,7 +16,7 @@
 #   --keep N        releases to keep                      (default 5)
 #   --no-backup     do not ask the running version for a backup first
 #   --host U@HOST   do all this there, by ssh; U may use sudo without a password. --root, --data and --config are folders there
-# Steps: check the artifact, check the settings with the new program, back up, stop, keep a copy of the embedded database, switch, migrate, start, wait, smoke test.
+# Steps: check the artifact, check settings and config folder with the new program, back up, stop, keep a copy of the embedded database, switch, migrate, start, wait, smoke test.
 # Workers on this machine (rootmas-worker@N.service) stop with it, and those that ran start with it again, on the release that is then in service.
 # A smoke test may take three times ROOTMAS_SMOKE_SECONDS (of rootmas.env; default 120), then it has failed.
 # When a step after the switch fails, the release before runs again, on the data as the new one left them or, if it cannot read those, on the copy.
@@ -353,9 +353,16 @@ give_config_back() {
   return $all
 }
 
+# A file of the embedded database may be left from before the move to PostgreSQL: it is nobody's, and no way back. Whoever does not say counts as embedded.
+is_embedded() {
+  local settings
+  settings=$(as_service "$root/$release/rootmas" config print 2>/dev/null) || true
+  ! grep -qi '^Database:Kind = postgres' <<<"$settings"
+}
+
 keep_database() {
   local size free
-  [ -f "$data/rootmas.db" ] || return 0
+  if [ ! -f "$data/rootmas.db" ] || ! is_embedded; then return 0; fi
   size=$(du -ck "$data"/rootmas.db* | tail -1 | cut -f1)
   free=$(df -Pk "$root" | awk 'NR==2 {print $4}')
   [ "$free" -gt $((size + 51200)) ] || return 1
@@ -371,6 +378,13 @@ roll_back() {
   fail "$version is not in service; ${old#releases/} runs again, with its data. Its files are in $root/$release for a look."
 }
 
+# Can the release that is in service again read what is there? A database that does not answer (7) says neither.
+reads_data() {
+  local status=0
+  as_service "$current/rootmas" migrate --plan >/dev/null 2>&1 || status=$?
+  [ $status = 0 ] || [ $status = 7 ]
+}
+
 # Each step can be done again: this may be killed too.
 go_back() {
   say "$1: going back to ${old:-nothing}"
@@ -380,7 +394,7 @@ go_back() {
   give_config_back || true
   switch_to "$old"
   # The old program says by itself whether it can read what the new one left. Without a database the copy was on its way.
-  if [ -f "$snapshot/data/rootmas.db" ] && { [ ! -f "$data/rootmas.db" ] || ! as_service "$current/rootmas" migrate --plan >/dev/null 2>&1; }; then
+  if [ -f "$snapshot/data/rootmas.db" ] && { [ ! -f "$data/rootmas.db" ] || ! reads_data; }; then
     put_copy_back
   fi
   start_service || true
@@ -508,7 +522,7 @@ into_service() {
   write_state preparing || fail "nothing can be written to $root. Nothing was changed."
   take_config "$old" || abandon "the configuration of $version cannot be put in place (above). Nothing else was changed; ${old:-nothing} stays in service."
   if ! as_service "$root/$release/rootmas" config check >/dev/null; then
-    abandon "$version does not accept the settings (above). Nothing else was changed; ${old:-nothing} stays in service."
+    abandon "$version does not accept the settings, or the files in $config (above). Nothing else was changed; ${old:-nothing} stays in service."
   fi
   if [ -n "$old" ] && [ $backup = 1 ] && as_service "$current/rootmas" --help | grep -q '^  backup '; then
     as_service "$current/rootmas" backup create >&2 || abandon "the backup before the upgrade failed; $old stays in service. Correct the cause, or say --no-backup."

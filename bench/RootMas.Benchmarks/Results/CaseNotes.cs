@@ -84,7 +84,7 @@ internal sealed record CaseNotes(string Title, string Reference, string Aim)
         },
         ["B12"] = new("from a request to a worker: dispatch, drain, fairness", "", "≤ 5 ms p50, ≥ 3,000 runs/s, a quiet user waits ≤ 3 × idle.")
         {
-            Limits = "processor time: servers, workers, PostgreSQL, Redis, broker, load and model share the cores of one machine. A run is seven round trips to PostgreSQL, one to the broker and back, and a model call.",
+            Limits = "processor time: servers, workers, PostgreSQL, Redis, broker, load and model share the cores of one machine. A run is five transactions on PostgreSQL, one way to the broker and back, and a model call.",
         },
         ["Fail-over"] = new("a worker of two is killed with -9 among 100 runs of 5 × 200 ms", "", "its runs go on elsewhere in under a second at the median; ≤ 2.0 s to the last end beyond the work itself; nothing lost, nothing repeated."),
         ["Scaling"] = new("workers, each with room for 16 runs, and a model of 200 ms", "", "nearly linear until the cores are full (80 runs/s for each worker is the most that is possible)."),

@@ -39,6 +39,9 @@ public sealed record RunAppend
     /// <summary>Set on the first batch of a run that is created by it: the run row (and what belongs to it) is inserted in the same transaction, owned by this attempt.</summary>
     public NewRun? Create { get; init; }
 
+    /// <summary>The run as its owner knows it, for journals that can save a look; null: whoever appends does not know.</summary>
+    public NewRun? Of { get; init; }
+
     /// <summary>Inbox rows up to this id are folded into the log by this batch.</summary>
     public long? InboxDone { get; init; }
 

@@ -166,10 +166,10 @@ internal sealed class RunAttempt
     /// <summary>Nothing is on its way to the disk that what happens now must not overtake.</summary>
     public bool IsDurable => _writing is null;
 
-    /// <summary>Starts writing what is pending without waiting; <see cref="FlushAsync"/> or <see cref="FlushedAsync"/> waits. The task is the journal's answer.</summary>
+    /// <summary>Starts writing what is pending without waiting; <see cref="FlushAsync"/> or <see cref="FlushedAsync"/> waits. The task is the journal's answer. What is still being written comes before it.</summary>
     public Task<AppendResult> BeginFlush(TreeHold? hold = null)
     {
-        _writing = HandOver(RunStatus.Running, null, hold);
+        _writing = HandOver(RunStatus.Running, null, hold) with { Before = _writing };
         return _writing.Answer;
     }
 
@@ -323,16 +323,7 @@ internal sealed class RunAttempt
     private async Task<bool> WriteAsync(RunStatus status, DateTimeOffset? wakeAt)
     {
         var writing = HandOver(status, wakeAt);
-        try
-        {
-            await FlushedAsync();
-        }
-        catch
-        {
-            await ((Task)writing.Answer).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            throw;
-        }
-
+        await writing.AfterAsync(FlushedAsync());
         return Settle(writing, await writing.Answer);
     }
 
@@ -351,6 +342,7 @@ internal sealed class RunAttempt
                 Events = events,
                 BatchId = Guid.CreateVersion7(),
                 Create = create,
+                Of = Run,
                 InboxDone = folded > _inboxWritten ? folded : null,
                 Status = status,
                 WakeAt = wakeAt,
@@ -367,6 +359,12 @@ internal sealed class RunAttempt
 
     private async ValueTask FinishAsync(Writing writing)
     {
+        if (writing.Before is { } before)
+        {
+            await writing.AfterAsync(FinishAsync(before));
+            _writing = writing with { Before = null };
+        }
+
         Settle(writing, await writing.Answer);
         _writing = null;
     }
@@ -393,7 +391,4 @@ internal sealed class RunAttempt
         _inbox.Told(result);
         return result.Parked;
     }
-
-    /// <summary>A batch that the journal has, and what is to be noted once it is durable.</summary>
-    private sealed record Writing(Task<AppendResult> Answer, long Folded, long? LastSeq);
 }

@@ -87,7 +87,7 @@ internal sealed class ToolBatch(RunAttempt run, IReadOnlyList<PreparedCall> call
         CallOutcome outcome;
         try
         {
-            var made = call.Tool.InvokeAsync(ContextFor(call, text => Progress(call, text, Volatile.Read(ref isOver))), call.State.Call.Arguments, linked.Token);
+            var made = call.Tool.InvokeAsync(ContextFor(call, call.IsLocal ? static _ => { } : text => Progress(call, text, Volatile.Read(ref isOver))), call.State.Call.Arguments, linked.Token);
             var result = await HeardAsync(made, linked.Token);
             outcome = new(call, Completed(call, result, Elapsed(started)), null);
         }

@@ -8,6 +8,9 @@ namespace RootMas.Runtime.Runs;
 internal sealed record PreparedCall(CallState State, Tool Tool, ToolEffect Effect, string IdempotencyKey)
 {
     public int Number => State.Call.Call;
+
+    /// <summary>See <see cref="Tool.IsLocal"/>.</summary>
+    public bool IsLocal => Tool.IsLocal && Effect == ToolEffect.Read;
 }
 
 /// <summary>A batch of tool calls: checked, approved, started on disk, then made in parallel.</summary>
@@ -52,7 +55,11 @@ internal static class ToolStep
                 call.State.Agent);
         }
 
-        await run.FlushAsync();
+        if (!batch.TrueForAll(static c => c.IsLocal))
+        {
+            await run.FlushAsync();
+        }
+
         if (await IsCancelledAsync(run, batch))
         {
             return null;

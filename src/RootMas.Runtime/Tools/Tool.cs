@@ -69,6 +69,11 @@ public abstract class Tool
     /// <summary>The result carries text from outside (pages, files, other systems).</summary>
     public virtual bool Taints => false;
 
+    /// <summary>
+    /// Looks at nothing but its arguments and the clock, and is done at once: nobody else can see a call of it, so what asked for it, its beginning and its result are one commit (decision 65), and it shows no progress. Only of tools that read.
+    /// </summary>
+    public virtual bool IsLocal => false;
+
     /// <summary>False while the tool lacks configuration; <see cref="NotConfigured"/> then says what to set.</summary>
     public virtual bool IsConfigured => true;
 

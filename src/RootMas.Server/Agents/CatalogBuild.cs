@@ -52,7 +52,7 @@ internal sealed record CatalogBuild(Catalog? Catalog, IReadOnlyList<CatalogProbl
 
         if (!names.Contains(files.DefaultTeam, StringComparer.Ordinal))
         {
-            problems.Error(CatalogFiles.TeamsFile, "default", $"must name a team that exists. Legal: {string.Join(", ", names)}.");
+            problems.Missing(CatalogFiles.TeamsFile, "default", $"must name a team that exists. Legal: {string.Join(", ", names)}.");
         }
 
         foreach (var lonely in agents.Except(teams.SelectMany(t => t!.Agents), StringComparer.Ordinal))

@@ -47,7 +47,9 @@ public sealed class CatalogOverrides(IDatabase database, ChangeFeed changes)
         """;
 
     /// <summary>The newest version of each name, oldest change first.</summary>
-    public Task<IReadOnlyList<CatalogOverride>> LoadAsync(CancellationToken cancellationToken) => database.ReadAsync<IReadOnlyList<CatalogOverride>>(
+    public Task<IReadOnlyList<CatalogOverride>> LoadAsync(CancellationToken cancellationToken) => LoadAsync(database, cancellationToken);
+
+    internal static Task<IReadOnlyList<CatalogOverride>> LoadAsync(IDatabase database, CancellationToken cancellationToken) => database.ReadAsync<IReadOnlyList<CatalogOverride>>(
         static async session => await session.Prepared(Newest).ListAsync(static row => new CatalogOverride(
             row.GetString(0) == "agent" ? CatalogKind.Agent : CatalogKind.Team,
             row.GetString(1),

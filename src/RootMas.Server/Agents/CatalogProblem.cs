@@ -7,6 +7,9 @@ namespace RootMas.Server.Agents;
 /// <param name="IsWarning">True: the catalog works all the same.</param>
 public sealed record CatalogProblem(string Source, string Key, string Message, bool IsWarning = false)
 {
+    /// <summary>An agent or team is named that there is not: it may be one of the database, where that was not read.</summary>
+    internal bool IsReference { get; init; }
+
     public override string ToString() => $"{Source}: {Key}: {Message}";
 }
 
@@ -20,6 +23,9 @@ internal sealed class CatalogProblems
     public bool HasErrors => _items.Exists(p => !p.IsWarning);
 
     public void Error(string source, string key, string message) => _items.Add(new CatalogProblem(source, key, message));
+
+    /// <summary>There is no agent or team of this name.</summary>
+    public void Missing(string source, string key, string message) => _items.Add(new CatalogProblem(source, key, message) { IsReference = true });
 
     public void Warn(string source, string key, string message) => _items.Add(new CatalogProblem(source, key, message, IsWarning: true));
 

@@ -145,7 +145,7 @@ internal sealed partial class TeamRules(IReadOnlyDictionary<string, AgentDefinit
     {
         foreach (var (key, name) in graph.Mentioned.Where(m => !agents.ContainsKey(m.Agent)))
         {
-            Error(key, $"there is no agent '{CatalogProblems.Clip(name)}'. Legal: {string.Join(", ", agents.Keys)}.");
+            problems.Missing(_source, $"{_key}.{key}", $"there is no agent '{CatalogProblems.Clip(name)}'. Legal: {string.Join(", ", agents.Keys)}.");
         }
 
         foreach (var edge in graph.Edges.Where(e => e.From == e.To))

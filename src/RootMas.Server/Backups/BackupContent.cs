@@ -25,7 +25,7 @@ internal sealed class BackupContent(BackupSetup setup)
     {
         var files = new List<ArchiveFile>();
         var secret = new SortedDictionary<string, byte[]>(StringComparer.Ordinal);
-        foreach (var (name, path) in Below(setup.Tree.ConfigPath, ConfigPrefix).Where(static f => ConfigEndings.Contains(Path.GetExtension(f.Path), StringComparer.OrdinalIgnoreCase)))
+        foreach (var (name, path) in ConfigBelow(setup.Tree.ConfigPath, ConfigPrefix))
         {
             if (name == ConfigPrefix + SettingsFile && SettingsHoldSecrets())
             {
@@ -51,6 +51,10 @@ internal sealed class BackupContent(BackupSetup setup)
 
         return (files, PartOf(secret));
     }
+
+    /// <summary>The files of a config directory that are in a backup, and that a restore may replace: certificates, environment files and notes beside them are in none, and stay where they are.</summary>
+    public static IEnumerable<(string Name, string Path)> ConfigBelow(string folder, string prefix) =>
+        Below(folder, prefix).Where(static f => ConfigEndings.Contains(Path.GetExtension(f.Path), StringComparer.OrdinalIgnoreCase));
 
     /// <summary>Every file below a folder, by its name in the archive. What begins with a dot is somebody else's (links of mounted volumes, editors).</summary>
     public static IEnumerable<(string Name, string Path)> Below(string folder, string prefix) => !Directory.Exists(folder)

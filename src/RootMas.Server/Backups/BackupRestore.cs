@@ -9,7 +9,8 @@ namespace RootMas.Server.Backups;
 /// <param name="WithConfig">The backup's configuration takes the place of the one that is there, which is kept aside.</param>
 /// <param name="WithoutKeys">Leave the keys of the server as they are, whatever the backup has.</param>
 /// <param name="SameInstallation">In a new place it is still the installation that the backup is of, which runs nowhere else any more.</param>
-internal sealed record RestoreChoices(bool Force, bool WithConfig, bool WithoutKeys, bool SameInstallation = false);
+/// <param name="EndRuns">Runs that had not ended are cancelled by the server that starts here, rather than gone on with.</param>
+internal sealed record RestoreChoices(bool Force, bool WithConfig, bool WithoutKeys, bool SameInstallation = false, bool EndRuns = false);
 
 /// <summary>What was done, for people.</summary>
 /// <param name="Aside">Where what was there is now; null: there was nothing.</param>
@@ -105,7 +106,8 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
         }
 
         var copy = setup.CopyOf(DatabaseKind.Sqlite);
-        var anew = RestoredDatabase.IsAnew(manifest, await ReplacedAsync(copy, cancellationToken), how.Choices);
+        var replaced = await ReplacedAsync(cancellationToken);
+        List<string> found;
         await using (var scratch = await copy.OpenScratchAsync(Path.Combine(staged, copy.EntryName), manifest.Database, cancellationToken))
         {
             var keys = await setup.AuditKeysAsync(how.Keys, scratch.Database, cancellationToken);
@@ -115,17 +117,17 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
                 throw new BackupException(BackupFailure.Damaged, $"The backup is not what its source was: {string.Join("; ", problems)}. Nothing was changed. Use another backup.");
             }
 
-            await RestoredDatabase.FinishAsync(scratch.Database, manifest, keys, anew, cancellationToken);
+            found = await RestoredDatabase.FinishAsync(scratch.Database, manifest, keys, replaced, how.Choices, cancellationToken);
         }
 
         File.Move(Path.Combine(staged, copy.EntryName), Path.Combine(staged, Path.GetFileName(Data.DatabasePath)));
         var plan = await new RestoredConfig(setup).PlanAsync(staged, how.Choices.WithConfig, cancellationToken);
         var notes = await ExchangeAsync(mark, staged, plan, cancellationToken);
-        return Result(manifest, how.Keys, NoteAnew(notes, anew), mark.HasAside(Data) ? Data.File(mark.Aside) : null);
+        return Result(manifest, how, [.. notes, .. found], mark.HasAside(Data) ? Data.File(mark.Aside) : null);
     }
 
     /// <summary>What stands in the place of the embedded database.</summary>
-    private async Task<Replaced?> ReplacedAsync(IDatabaseCopy copy, CancellationToken cancellationToken)
+    private async Task<Replaced?> ReplacedAsync(CancellationToken cancellationToken)
     {
         if (!File.Exists(Data.DatabasePath))
         {
@@ -134,7 +136,7 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
 
         try
         {
-            return new Replaced(await copy.MadeAtAsync(cancellationToken) is { } made ? DatabaseFacts.InstallationOf(made) : null);
+            return await SqliteCopy.ReplacedAsync(Data.DatabasePath, cancellationToken);
         }
         catch (BackupException)
         {
@@ -151,13 +153,11 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
         await restore.CheckDumpAsync(dump, cancellationToken);
         var aside = await restore.BeginAsync(how.Choices.Force, cancellationToken);
         List<string> notes;
-        bool anew;
         try
         {
             await restore.LoadAsync(dump, cancellationToken);
             notes = await ExchangeAsync(mark, staged.Files, plan, cancellationToken);
-            anew = RestoredDatabase.IsAnew(manifest, restore.Replaced, how.Choices);
-            await restore.EndAsync(how.Keys, anew, cancellationToken);
+            notes.AddRange(await restore.EndAsync(how.Keys, how.Choices, cancellationToken));
         }
         catch (BackupException e)
         {
@@ -169,7 +169,7 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
             notes.Add($"What was in the database is in the schema {aside}. When you need it no more: DROP SCHEMA {aside} CASCADE");
         }
 
-        return Result(manifest, how.Keys, NoteAnew(notes, anew), mark.HasAside(Data) ? Data.File(mark.Aside) : null);
+        return Result(manifest, how, notes, mark.HasAside(Data) ? Data.File(mark.Aside) : null);
     }
 
     /// <summary>All that stands in files, under one sign.</summary>
@@ -189,16 +189,6 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
     private static RestoreResult NoteName(RestoreResult result, string path) => BackupNames.IdOf(Path.GetFileName(path), BackupNames.Archive) is { } named && named != result.Id
         ? result with { Notes = [$"The file is named like the backup {named} and holds {result.Id}: that is what was restored.", .. result.Notes] }
         : result;
-
-    private static List<string> NoteAnew(List<string> notes, bool anew)
-    {
-        if (anew)
-        {
-            notes.Add("This is an installation of its own now: its queues on a broker, and its backups in a place that others share, are told from those of the installation that the backup is of. If it takes that one's place on a new machine, restore with --same-installation.");
-        }
-
-        return notes;
-    }
 
     private RestoreMark Plan(BackupManifest manifest, string staged)
     {
@@ -235,11 +225,16 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
         }
     }
 
-    private static RestoreResult Result(BackupManifest manifest, IReadOnlyDictionary<string, byte[]> keys, List<string> notes, string? aside)
+    private static RestoreResult Result(BackupManifest manifest, (RestoreChoices Choices, IReadOnlyDictionary<string, byte[]> Keys) how, List<string> notes, string? aside)
     {
         notes.Add("All sessions and tokens that were in the backup are ended: people sign in again. API keys that were revoked after the backup are valid again: look at 'rootmas api-keys list'.");
-        notes.Add("Runs that were under way at the time of the backup go on from there when the server starts; what they did afterwards is not known to them.");
-        if (keys.Count == 0 && manifest.Keys.Names.Count > 0)
+        notes.Add("Everything else is as it was at the time of the backup: users who were erased or disabled since, and roles and passwords that were changed since, are back as they were, and so is what was deleted. Erase, disable and change them again: 'rootmas users'.");
+        if (!how.Choices.EndRuns)
+        {
+            notes.Add("Runs that were under way at the time of the backup go on from there when the server starts; what they did afterwards is not known to them.");
+        }
+
+        if (how.Keys.Count == 0 && manifest.Keys.Names.Count > 0)
         {
             notes.Add("The keys of the server did not come with the backup; those in the data directory are used, and what is not there is made anew. " + manifest.Keys.Note);
             notes.Add("Where the start is refused because a key is lost for good, start once with ROOTMAS__Keys__Replace=\"master;pepper;refresh;audit.key;secrets.key;idempotency\" and ROOTMAS__Audit__AcceptNewKey=true: secrets that were entered are removed then, passwords have to be set anew, and older rows of the audit log can no longer be verified.");

@@ -1,3 +1,4 @@
+using System.Data;
 using System.Data.Common;
 using System.Globalization;
 using RootMas.Server.Platform.Data;
@@ -41,6 +42,8 @@ internal sealed class ScratchDatabase(IDatabase database, DatabaseFacts facts, I
 /// <summary>What there is in a database: the same questions for both kinds.</summary>
 internal static class DatabaseReading
 {
+    private const string BeforeUsers = "before_users";
+
     public static async Task<DatabaseFacts> FactsAsync(DbConnection connection, DatabaseKind kind, IReadOnlyList<string> tables, DbTransaction? transaction, CancellationToken cancellationToken)
     {
         var rows = new SortedDictionary<string, long>(StringComparer.Ordinal);
@@ -85,6 +88,26 @@ internal static class DatabaseReading
     /// <summary>When its first migration was applied.</summary>
     public static async Task<DateTimeOffset?> MadeAtAsync(DbConnection connection, CancellationToken cancellationToken) => (await ListAsync(
         connection, null, "SELECT applied_at FROM schema_migrations ORDER BY number LIMIT 1", static row => (DateTimeOffset?)row.Time(0), cancellationToken)).FirstOrDefault();
+
+    /// <summary>A database whose place a backup takes. Which installation it is comes first and by itself: the rest may be what is damaged.</summary>
+    /// <param name="schema">Before the names of its tables: empty, or with a dot at its end.</param>
+    public static async Task<Replaced> ReplacedAsync(DbConnection connection, DbTransaction? transaction, string schema, CancellationToken cancellationToken)
+    {
+        var made = await ListAsync(connection, transaction, $"SELECT applied_at FROM {schema}schema_migrations ORDER BY number LIMIT 1", static row => (DateTimeOffset?)row.Time(0), cancellationToken);
+        var replaced = new Replaced(made is [{ } at] ? DatabaseFacts.InstallationOf(at) : null);
+        await (transaction?.SaveAsync(BeforeUsers, cancellationToken) ?? Task.CompletedTask); // a statement that fails would end it
+        try
+        {
+            var users = await ListAsync(connection, transaction, $"{UserStanding.Select}{schema}users", UserStanding.Read, cancellationToken);
+            var end = await ListAsync(connection, transaction, $"SELECT last_id FROM {schema}audit_head WHERE one = 1", static row => row.GetInt64(0), cancellationToken);
+            return replaced with { Users = users, AuditEnd = end.FirstOrDefault() };
+        }
+        catch (DbException) when (connection.State == ConnectionState.Open)
+        {
+            await (transaction?.RollbackAsync(BeforeUsers, cancellationToken) ?? Task.CompletedTask);
+            return replaced;
+        }
+    }
 
     public static async Task<object?> ScalarAsync(DbConnection connection, DbTransaction? transaction, string sql, CancellationToken cancellationToken)
     {

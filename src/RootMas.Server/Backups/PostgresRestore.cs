@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using NpgsqlTypes;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Moving;
 
 namespace RootMas.Server.Backups;
 
@@ -44,6 +45,7 @@ internal sealed class PostgresRestore(BackupSetup setup, BackupManifest manifest
         await CheckAsync(connection, schema, cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await DatabaseReading.ExecuteAsync(connection, transaction, $"SELECT pg_advisory_xact_lock({HalfRestored.MigrationLock.ToString(CultureInfo.InvariantCulture)})", cancellationToken);
+        await RefuseServersAsync(connection, transaction, cancellationToken);
         var objects = await DatabaseReading.ListAsync(connection, transaction, Objects, static row => row.GetString(0), cancellationToken);
         string? aside;
         if (await IsHalfRestoredAsync(connection, transaction, cancellationToken))
@@ -62,7 +64,7 @@ internal sealed class PostgresRestore(BackupSetup setup, BackupManifest manifest
             await sign.ExecuteNonQueryAsync(cancellationToken);
         }
 
-        Replaced = aside is null ? null : new Replaced(await InstallationAsync(connection, transaction, aside, cancellationToken));
+        Replaced = aside is null ? null : await ReplacedAsync(connection, transaction, aside, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return aside;
     });
@@ -77,11 +79,11 @@ internal sealed class PostgresRestore(BackupSetup setup, BackupManifest manifest
     });
 
     /// <param name="fromArchive">Its opened keys.</param>
-    /// <param name="anew">See <see cref="RestoredDatabase.IsAnew"/>.</param>
-    public async Task EndAsync(IReadOnlyDictionary<string, byte[]> fromArchive, bool anew, CancellationToken cancellationToken)
+    /// <returns>For people.</returns>
+    public async Task<List<string>> EndAsync(IReadOnlyDictionary<string, byte[]> fromArchive, RestoreChoices choices, CancellationToken cancellationToken)
     {
         await using var database = new PostgresDatabase(setup.Database with { PoolMin = 0, PoolMax = 2 }, static _ => Task.CompletedTask, setup.Time, NullLogger<PostgresDatabase>.Instance, outbound: setup.Policies);
-        await RestoredDatabase.FinishAsync(database, manifest, await setup.AuditKeysAsync(fromArchive, database, cancellationToken), anew, cancellationToken);
+        return await RestoredDatabase.FinishAsync(database, manifest, await setup.AuditKeysAsync(fromArchive, database, cancellationToken), Replaced, choices, cancellationToken);
     }
 
     private async Task CheckAsync(NpgsqlConnection connection, string schema, CancellationToken cancellationToken)
@@ -120,11 +122,22 @@ internal sealed class PostgresRestore(BackupSetup setup, BackupManifest manifest
         }
     }
 
-    private static async Task<string?> InstallationAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, string schema, CancellationToken cancellationToken) =>
-        await DatabaseReading.ScalarAsync(connection, transaction, $"SELECT to_regclass('{schema}.schema_migrations') IS NOT NULL", cancellationToken) is true
-        && await DatabaseReading.ScalarAsync(connection, transaction, $"SELECT applied_at FROM {schema}.schema_migrations ORDER BY number LIMIT 1", cancellationToken) is long made
-            ? InstallationId.Of(UnixTime.FromMicros(made))
-            : null;
+    /// <summary>Whoever works on the database holds a lock of the session there, as whatever role and from wherever it connects.</summary>
+    private async Task RefuseServersAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken cancellationToken)
+    {
+        if (Convert.ToInt64(await DatabaseReading.ScalarAsync(connection, transaction, PostgresSide.LocksOfOthers, cancellationToken), CultureInfo.InvariantCulture) > 0)
+        {
+            throw new BackupException(BackupFailure.Busy, $"A server or worker runs on {PostgresConnection.Describe(setup.Database)}. Nothing was changed. Stop every server and worker of this installation, on every machine, then restore.");
+        }
+    }
+
+    /// <summary>A statement that fails would end the transaction, and what cannot be read may be why there is a restore.</summary>
+    private static async Task<Replaced> ReplacedAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, string schema, CancellationToken cancellationToken)
+    {
+        return await DatabaseReading.ScalarAsync(connection, transaction, $"SELECT to_regclass('{schema}.schema_migrations') IS NOT NULL", cancellationToken) is true
+            ? await DatabaseReading.ReplacedAsync(connection, transaction, schema + ".", cancellationToken)
+            : new Replaced(null);
+    }
 
     private static async Task<bool> IsHalfRestoredAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken cancellationToken) =>
         await DatabaseReading.ScalarAsync(connection, transaction, $"SELECT to_regclass('{HalfRestored.Table}') IS NOT NULL", cancellationToken) is true;

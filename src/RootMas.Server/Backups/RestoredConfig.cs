@@ -70,7 +70,7 @@ internal sealed class RestoredConfig(BackupSetup setup)
         await PrivateFiles.CopyAsync(from, to, cancellationToken);
     }
 
-    private Dictionary<string, string> Present() => BackupContent.Below(Target, "").ToDictionary(static f => f.Name, static f => f.Path, StringComparer.Ordinal);
+    private Dictionary<string, string> Present() => BackupContent.ConfigBelow(Target, "").ToDictionary(static f => f.Name, static f => f.Path, StringComparer.Ordinal);
 
     /// <summary>Why a file cannot be made in each of the folders; null: it can.</summary>
     private async Task<string?> ObstacleAsync(IEnumerable<string> names, CancellationToken cancellationToken)

@@ -45,6 +45,14 @@ internal sealed class SqliteCopy(string source, DatabaseOptions options, TimePro
         }))
         : Task.FromResult<DateTimeOffset?>(null);
 
+    /// <summary>What stands in the file at <paramref name="path"/>, whose place a backup takes.</summary>
+    /// <exception cref="BackupException">It cannot be read.</exception>
+    public static Task<Replaced> ReplacedAsync(string path, CancellationToken cancellationToken) => OwnThread.RunWholeAsync(() => Told(async () =>
+    {
+        using var connection = Open(path, SqliteOpenMode.ReadOnly);
+        return await DatabaseReading.ReplacedAsync(connection, null, "", cancellationToken);
+    }));
+
     public async Task<ScratchDatabase> OpenScratchAsync(string path, DatabaseFacts facts, CancellationToken cancellationToken)
     {
         var problems = new List<string>();

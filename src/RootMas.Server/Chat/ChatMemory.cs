@@ -31,7 +31,7 @@ internal sealed class ChatMemory(IDatabase database, MemoryQueue queue) : IRunTr
             return;
         }
 
-        if (await session.Prepared(WordsOf).Set("id", input).Set("owner", run.OwnerId).StringAsync() is { } words && queue.Wants(words))
+        if ((run.Input ?? await session.Prepared(WordsOf).Set("id", input).Set("owner", run.OwnerId).StringAsync()) is { } words && queue.Wants(words))
         {
             await queue.OfferAsync(session, run.RunId, run.OwnerId, conversation, input);
         }

@@ -1,5 +1,6 @@
 using RootMas.Server.Chat.OpenAi;
 using RootMas.Server.Chat.Sockets;
+using RootMas.Server.Identity.Audit;
 using RootMas.Server.Identity.Users;
 using RootMas.Server.Knowledge.Memory;
 using RootMas.Server.Knowledge.Documents;
@@ -21,7 +22,8 @@ public static class ChatSlice
         services.AddSingleton<ChatMetrics>();
         services.AddSingleton<IDashboardSource>(provider => provider.GetRequiredService<ChatMetrics>());
         services.AddSingleton<IUserData, UserChatData>();
-        services.AddSingleton(static p => ConversationRetention.Archived(p.GetRequiredService<RetentionOptions>().ArchivedConversations, p.GetRequiredService<IAnswerCache>()));
+        services.AddSingleton(static p => ConversationRetention.Archived(
+            p.GetRequiredService<RetentionOptions>().ArchivedConversations, p.GetRequiredService<IAnswerCache>(), p.GetRequiredService<AuditLog>(), p.GetRequiredService<Outbox>()));
         services.AddOutboxHandler<DeletedDocuments>(DocumentEvents.Deleted);
         services.AddOutboxHandler<DeletedConversations>(DeletedConversations.Topic);
         services.AddSingleton<FlowFeed>();

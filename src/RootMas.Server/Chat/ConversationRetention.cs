@@ -1,5 +1,8 @@
+using System.Text.Json.Nodes;
+using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Outbox;
 using RootMas.Server.Platform.Retention;
 using RootMas.Server.Runs;
 
@@ -20,11 +23,12 @@ internal static class ConversationRetention
 
     private static readonly SqlText Held = SqlDialect.Held($"select c.id, c.owner_id {Old} order by c.updated_at limit @limit", of: "c");
 
-    public static RetentionKind Archived(TimeSpan keep, IAnswerCache cache) => new("archived_conversations", keep, CountAsync, (session, oldest, limit) => PruneAsync(session, oldest, limit, cache));
+    public static RetentionKind Archived(TimeSpan keep, IAnswerCache cache, AuditLog audit, Outbox outbox) =>
+        new("archived_conversations", keep, CountAsync, (session, oldest, limit) => PruneAsync(session, oldest, limit, new Means(cache, audit, outbox)));
 
     private static async ValueTask<long> CountAsync(DbSession session, DateTimeOffset oldest) => await session.Prepared($"select count(*) {Old}").Set("oldest", oldest).Int64Async() ?? 0;
 
-    private static async ValueTask<int> PruneAsync(DbSession session, DateTimeOffset oldest, int limit, IAnswerCache cache)
+    private static async ValueTask<int> PruneAsync(DbSession session, DateTimeOffset oldest, int limit, Means means)
     {
         var gone = await session.Prepared(Held.For(session.Kind)).Set("oldest", oldest).Set("limit", (long)limit).ListAsync(static r => (Id: r.GetString(0), Owner: r.GetString(1)));
         var there = gone.Count;
@@ -36,23 +40,57 @@ internal static class ConversationRetention
             }
         }
 
-        foreach (var (id, _) in gone)
+        List<string> unshared = [];
+        foreach (var (id, ownerId) in gone)
         {
+            await RunSharing.StopInAsync(session, id, ownerId, run => _ =>
+            {
+                unshared.Add(run);
+                return ValueTask.CompletedTask;
+            });
+
             // Retried runs belong to the conversation too, and no message names them: not yet, or not any more.
             var runs = await session.Prepared(Roots).Set("id", id).ListAsync(static r => r.GetString(0));
             await RunRetention.EraseTreesAsync(session, runs);
             await session.Prepared("delete from conversations where id = @id").Set("id", id).RunAsync();
         }
 
+        await TellAsync(session, means, unshared, gone.Select(static g => g.Id));
         session.AfterCommit(() =>
         {
             foreach (var owner in gone.Select(static g => g.Owner).Distinct(StringComparer.Ordinal))
             {
-                cache.Raise(CacheScope.OfUser(owner)); // kept lists still name what is gone
+                means.Cache.Raise(CacheScope.OfUser(owner)); // kept lists still name what is gone
             }
 
-            cache.Raise(CacheScope.Runs);
+            means.Cache.Raise(CacheScope.Runs);
         });
         return there; // also of what stays: whoever calls asks again only where there may be more
     }
+
+    /// <summary>At the end: who writes to the audit log or to the topic meanwhile waits for the commit.</summary>
+    /// <param name="gone">Conversations: of these the answers that were kept go too.</param>
+    private static async ValueTask TellAsync(DbSession session, Means means, List<string> unshared, IEnumerable<string> gone)
+    {
+        foreach (var run in unshared)
+        {
+            await means.Audit.AppendAsync(session, Unshared(run));
+        }
+
+        foreach (var id in gone)
+        {
+            await means.Outbox.AddAsync(session, DeletedConversations.Topic, id);
+        }
+    }
+
+    /// <summary>Nobody asked for it: the server's retention did.</summary>
+    private static AuditEntry Unshared(string runId) => new()
+    {
+        Action = "run.unshare",
+        TargetKind = "run",
+        TargetId = runId,
+        After = new JsonObject { ["reason"] = "retention" },
+    };
+
+    private sealed record Means(IAnswerCache Cache, AuditLog Audit, Outbox Outbox);
 }

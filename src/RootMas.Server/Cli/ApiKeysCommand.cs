@@ -15,13 +15,7 @@ internal static class ApiKeysCommand
 
     private static Command New()
     {
-        Days.Validators.Add(static result =>
-        {
-            if (result.GetValueOrDefault<int?>() is < 1 or > 36_500)
-            {
-                result.AddError("--days must be 1 to 36500.");
-            }
-        });
+        Days.Bound(1, 36_500, "--days must be 1 to 36500.");
         var command = new Command("create", "Make a key. Its secret goes to the standard output, this once.") { Name, Scope, Days, CliOptions.JsonOption };
         command.SetAction(async (parsed, cancellationToken) =>
         {

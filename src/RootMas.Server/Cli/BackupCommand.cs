@@ -19,6 +19,7 @@ internal static class BackupCommand
     private static readonly Option<bool> NoVerify = new("--no-verify") { Description = "Do not restore it into a scratch database afterwards." };
     private static readonly Option<bool> Force = new("--force") { Description = "There is data already: keep it aside and put the backup in its place." };
     private static readonly Option<bool> SameInstallation = new("--same-installation") { Description = "In a new place, too, this is the installation that the backup is of: nothing of it runs elsewhere any more." };
+    private static readonly Option<bool> EndRuns = new("--end-runs") { Description = "Cancel the runs that had not ended, when a server starts: for a drill or a copy, whose source goes on with them." };
     private static readonly Option<bool> WithConfig = new("--with-config") { Description = "Take the backup's configuration too; the present one is kept aside." };
     private static readonly Option<bool> WithoutKeys = new("--without-keys") { Description = "Leave the server's keys as they are." };
 
@@ -49,6 +50,7 @@ internal static class BackupCommand
                 (api, stop) => api.PostPatientlyAsync("/api/v1/backups", new { verify }, stop, "id"),
                 async (setup, stop) =>
                 {
+                    setup.Data.RefuseRoot();
                     CheckThere(setup);
                     var desk = new BackupDesk(setup);
                     var made = await desk.CreateAsync("manual", verify, stop);
@@ -121,13 +123,13 @@ internal static class BackupCommand
 
     private static Command Restore()
     {
-        var command = new Command("restore", "Put a backup in the place of an installation on which no server runs.") { Which, Force, WithConfig, WithoutKeys, SameInstallation, CliOptions.JsonOption };
+        var command = new Command("restore", "Put a backup in the place of an installation on which no server runs.") { Which, Force, WithConfig, WithoutKeys, SameInstallation, EndRuns, CliOptions.JsonOption };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var tree = SettingsOf(parsed);
             using var data = new DataDirectory(tree.DataPath);
             var setup = SetupOf(tree, data);
-            var choices = new RestoreChoices(parsed.GetValue(Force), parsed.GetValue(WithConfig), parsed.GetValue(WithoutKeys), parsed.GetValue(SameInstallation));
+            var choices = new RestoreChoices(parsed.GetValue(Force), parsed.GetValue(WithConfig), parsed.GetValue(WithoutKeys), parsed.GetValue(SameInstallation), parsed.GetValue(EndRuns));
             var result = await new BackupRestore(setup, new BackupDesk(setup)).RunAsync(parsed.GetValue(Which)!, choices, cancellationToken);
             var terminal = Terminal.Of(parsed);
             if (parsed.GetValue(CliOptions.JsonOption))
@@ -145,6 +147,7 @@ internal static class BackupCommand
 
     private static async Task<BackupView> VerifyAsync(BackupSetup setup, string which, CancellationToken cancellationToken)
     {
+        setup.Data.RefuseRoot();
         var desk = new BackupDesk(setup);
         if (File.Exists(which))
         {

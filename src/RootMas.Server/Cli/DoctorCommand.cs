@@ -79,7 +79,7 @@ internal static class DoctorCommand
 
     private static string HintOf(string what, int exitCode) => exitCode switch
     {
-        ExitCodes.Usage => "Correct what it names; 'rootmas config check' looks at settings and files alone.",
+        ExitCodes.Usage => "Correct what it names; 'rootmas config check' looks at settings, agents, teams and prompts alone.",
         ExitCodes.NotAllowed => "Set ROOTMAS_API_KEY, or store another key with 'rootmas login'.",
         ExitCodes.Conflict when what == Server => "", // what is in the way was said, and it is no address
         _ when what == Server => "Is the address right, and what do the server and a proxy before it write to their logs? 'rootmas health --server URL' asks it alone.",
@@ -153,7 +153,10 @@ internal static class DoctorCommand
         var models = catalog.Items();
         findings.AddRange(models.DistinctBy(static m => m.Text("provider"), StringComparer.Ordinal).Select(static m => Endpoint(m.Text("provider")!, m.GetProperty("endpoint"))));
         findings.AddRange(models.Where(static m => m.GetProperty("endpoint").Text("circuit") != "closed").Select(static m => Broken(m.Text("name")!, m.GetProperty("endpoint"))));
-        findings.AddRange(catalog.Items("notes").Select(static n => Finding.Note("model notes", n.GetString() ?? "", "")));
+        if (models.Any(static m => m.Text("provider") != "offline")) // else the health of the models says it
+        {
+            findings.AddRange(catalog.Items("notes").Select(static n => Finding.Note("model notes", n.GetString() ?? "", "")));
+        }
     }
 
     private static Finding Service(string name, JsonElement check)

@@ -56,12 +56,7 @@ internal static class HealthCommand
     private static async Task<(int Code, string Said)> AskAsync(Uri server, string path, CancellationToken cancellationToken)
     {
         using var handler = new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, ConnectTimeout = Patience };
-        if (ListenAddress.IsLoopback(server))
-        {
-            // The certificate is for the name that others use. Nothing secret is said here.
-            handler.SslOptions.RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null;
-        }
-
+        ListenAddress.TakeCertificateOf(server, handler);
         using var http = new HttpClient(handler) { Timeout = Patience };
         try
         {
@@ -97,7 +92,8 @@ internal static class HealthCommand
         }
 
         using var data = new DataDirectory(tree.DataPath);
-        var url = (Directory.Exists(tree.DataPath) ? data.ReadOwner()?.Url : null) ?? ListenAddress.Split(tree.Take<ServerOptions>("Server").Urls)[0];
-        return ListenAddress.FromHere(new Uri(url));
+        var urls = tree.Take<ServerOptions>("Server").Urls;
+        return ListenAddress.Nearest(Directory.Exists(tree.DataPath) && data.ReadOwner()?.Url is { } url ? [url] : ListenAddress.Split(urls))
+            ?? throw new CliException(ExitCodes.Usage, $"Server:Urls is '{urls}': there is nobody to ask. Name an address with --server.");
     }
 }

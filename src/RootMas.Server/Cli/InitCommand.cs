@@ -82,7 +82,7 @@ internal static class InitCommand
         {
             var before = File.Exists(path) ? File.ReadAllText(path) : "";
             var known = before.Split('\n').Select(static l => l.Split('=')[0].Replace("export ", "", StringComparison.Ordinal).Trim()).ToHashSet(StringComparer.Ordinal);
-            var added = variables.Where(v => !known.Contains(v.Name)).ToList();
+            var added = InitialVariables.LackedBy(known, variables).ToList();
             var text = (before.Length == 0 || before.EndsWith('\n') ? before : before + "\n") + string.Concat(added.Select(static v => $"# {v.Meaning}\n{v.Name}={v.Value}\n"));
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
@@ -142,7 +142,7 @@ internal static class InitCommand
 
         if (added.Exists(static v => v.Name == "ROOTMAS_ADMIN_PASSWORD"))
         {
-            terminal.Note("The first administrator is 'admin'; the password is ROOTMAS_ADMIN_PASSWORD in that file. Change it after the first login, then remove the line.");
+            terminal.Note($"The first administrator is '{variables.GetValueOrDefault(InitialVariables.AdminName)}'; the password is ROOTMAS_ADMIN_PASSWORD in that file. Change it after the first login, then remove the line.");
         }
 
         terminal.Note(variables.ContainsKey(MasterKeys.Variable)

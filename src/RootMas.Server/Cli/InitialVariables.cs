@@ -15,6 +15,10 @@ internal static class InitialVariables
     private const string Profiles = "COMPOSE_PROFILES";
     private const string Size = "ROOTMAS_SIZE";
     private const string Domain = "ROOTMAS_DOMAIN";
+    private const string BackupKey = "ROOTMAS_BACKUP_KEY";
+    private const string AdminPassword = "ROOTMAS_ADMIN_PASSWORD";
+
+    public const string AdminName = "ROOTMAS_ADMIN_USERNAME";
 
     /// <param name="kind"><c>host</c>, <c>core</c> or <c>cluster</c>.</param>
     /// <param name="hasKeys">The data directory on this machine has been in use with keys of its own.</param>
@@ -41,10 +45,18 @@ internal static class InitialVariables
             variables.Add(new("ROOTMAS_MASTER_KEY", Convert.ToBase64String(RandomNumberGenerator.GetBytes(SecretBytes)), "Seals secrets that the server stores. Keep a copy apart from the backups."));
         }
 
-        variables.Add(new("ROOTMAS_BACKUP_KEY", Secret(), "Seals the server's keys inside backups. Keep a copy apart from the backups."));
-        variables.Add(new("ROOTMAS_ADMIN_USERNAME", "admin", "The first administrator, made while there is no user."));
-        variables.Add(new("ROOTMAS_ADMIN_PASSWORD", Secret(), "Looked at only while there is no user. Change it after the first login, then remove it."));
+        variables.Add(new(BackupKey, Secret(), "Seals the server's keys inside backups. Keep a copy apart from the backups."));
+        variables.Add(new(AdminName, "admin", "The first administrator, made while there is no user."));
+        variables.Add(new(AdminPassword, Secret(), "Looked at only while there is no user. Change it after the first login, then remove it."));
         return variables;
+    }
+
+    /// <summary>Those that a file lacks. One with a key of ours has been in use: its first administrator was made, and whoever removed the lines was told to.</summary>
+    /// <param name="known">The names that it says.</param>
+    public static IEnumerable<InitialVariable> LackedBy(IReadOnlySet<string> known, IReadOnlyList<InitialVariable> variables)
+    {
+        var isInUse = known.Contains(BackupKey) || known.Contains(BackupKey + "_FILE");
+        return variables.Where(v => !known.Contains(v.Name) && !(isInUse && v.Name is AdminName or AdminPassword));
     }
 
     /// <summary>What a file says, of each name the last.</summary>

@@ -89,13 +89,7 @@ internal static class RunsCommand
     private static Command Retry()
     {
         var from = new Option<long?>("--from-seq") { Description = "Copy what was done before this event; without it, start over." };
-        from.Validators.Add(static result =>
-        {
-            if (result.GetValueOrDefault<long?>() is < 1)
-            {
-                result.AddError("--from-seq must be the number of an event: 1 or more.");
-            }
-        });
+        from.Bound(1L, long.MaxValue, "--from-seq must be the number of an event: 1 or more.");
         return Verb("retry", "Make a new run of the same input.", [from],
             (parsed, id) => ($"/api/v1/runs/{id}/retry", parsed.GetValue(from) is { } seq ? new { from_seq = seq } : new { }), static _ => "A new run was started.");
     }

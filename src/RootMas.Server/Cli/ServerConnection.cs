@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Resilience;
 using RootMas.Server.Platform.Settings;
 
@@ -22,7 +23,13 @@ internal sealed class ServerConnection : IAsyncDisposable
     {
         _own = own;
         // Long answers are streams and waits; single calls end by the server's own limits.
-        var wire = new ConnectTimeoutHandler(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10), AllowAutoRedirect = false, UseProxy = data is null });
+        var sockets = new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10), AllowAutoRedirect = false, UseProxy = data is null };
+        if (data is not null)
+        {
+            ListenAddress.TakeCertificateOf(new Uri(url), sockets);
+        }
+
+        var wire = new ConnectTimeoutHandler(sockets);
         _http = new HttpClient(new PatientHandler(policy, data is null ? wire : new OperatorToken(data, key, wire)))
         {
             BaseAddress = new Uri(url),

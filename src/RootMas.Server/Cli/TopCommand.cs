@@ -15,13 +15,7 @@ internal static class TopCommand
     {
         var interval = new Option<double>("--interval") { Description = "Seconds between two pictures.", DefaultValueFactory = static _ => 2 };
         var once = new Option<bool>("--once") { Description = "One picture, also on a terminal." };
-        interval.Validators.Add(static result =>
-        {
-            if (result.GetValueOrDefault<double>() is < 0.2 or > 3_600)
-            {
-                result.AddError("--interval must be between 0.2 and 3600 seconds.");
-            }
-        });
+        interval.Bound(0.2, 3_600, "--interval must be between 0.2 and 3600 seconds.");
         var command = new Command("top", "Live runs, queue, cost and errors.") { interval, once, CliOptions.JsonOption };
         command.SetAction(async (parsed, cancellationToken) =>
         {

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Platform.Data;
 
@@ -6,11 +7,16 @@ namespace RootMas.Server.Models;
 /// <summary>The ledger's insert, for whoever writes a row inside a transaction of its own: the run store does so with the events of the step.</summary>
 public static class LedgerSql
 {
-    private const string Insert = """
-        INSERT INTO usage_ledger (id, run_id, root_run_id, owner_id, agent, message_id, purpose, provider, model, tier, input_tokens, cached_tokens,
-            output_tokens, reasoning_tokens, cost_micro_usd, outcome, estimated, latency_us, ttft_us, created_at)
-        VALUES (@id, @run_id, @root_run_id, @owner_id, @agent, @message_id, @purpose, @provider, @model, @tier, @input_tokens, @cached_tokens,
-            @output_tokens, @reasoning_tokens, @cost_micro_usd, @outcome, @estimated, @latency_us, @ttft_us, @created_at)
+    private const string Columns = """
+        id, run_id, root_run_id, owner_id, agent, message_id, purpose, provider, model, tier, input_tokens, cached_tokens,
+            output_tokens, reasoning_tokens, cost_micro_usd, outcome, estimated, latency_us, ttft_us, created_at
+        """;
+
+    private const string Insert = $"INSERT INTO usage_ledger ({Columns}) VALUES ({Values})";
+
+    private const string Values = """
+        @id, @run_id, @root_run_id, @owner_id, @agent, @message_id, @purpose, @provider, @model, @tier, @input_tokens, @cached_tokens,
+            @output_tokens, @reasoning_tokens, @cost_micro_usd, @outcome, @estimated, @latency_us, @ttft_us, @created_at
         """;
 
     /// <summary>By owner and time, since the ledger has no index by run: it is asked after crashes only, and would be paid for at every call.</summary>
@@ -23,13 +29,18 @@ public static class LedgerSql
     private static readonly TimeSpan ClockMargin = TimeSpan.FromDays(2);
 
     /// <summary>Sends one row (<see cref="DbSession.SendAsync"/>).</summary>
-    public static ValueTask InsertAsync(DbSession session, LedgerEntry entry) =>
-        session.SendAsync(session.Prepared(Insert)
-            .Set("id", entry.Id).Set("run_id", entry.RunId).Set("root_run_id", entry.RootRunId).Set("owner_id", entry.OwnerId).Set("agent", entry.Agent).Set("message_id", entry.MessageId)
-            .Set("purpose", entry.Purpose).Set("provider", entry.Provider).Set("model", entry.Model).Set("tier", entry.Tier)
-            .Set("input_tokens", entry.Usage.InputTokens).Set("cached_tokens", entry.Usage.CachedTokens).Set("output_tokens", entry.Usage.OutputTokens)
-            .Set("reasoning_tokens", entry.Usage.ReasoningTokens).Set("cost_micro_usd", entry.Cost).Set("outcome", entry.Outcome).Set("estimated", entry.Estimated)
-            .Set("latency_us", Microseconds(entry.LatencyMs)).Set("ttft_us", entry.TtftMs is { } ttft ? Microseconds(ttft) : (long?)null).Set("created_at", entry.CreatedAt));
+    public static ValueTask InsertAsync(DbSession session, LedgerEntry entry) => session.SendAsync(Bind(session.Prepared(Insert), entry, ""));
+
+    /// <summary>The same as a part of a statement that does it for each row of <paramref name="source"/>; its parameters begin with <c>paid_</c>.</summary>
+    public static string InsertFrom(string source) => $"INSERT INTO usage_ledger ({Columns}) SELECT {Values.Replace("@", "@paid_", StringComparison.Ordinal)} FROM {source}";
+
+    public static DbCommand Bind(DbCommand command, LedgerEntry entry, string prefix) => command
+        .Set(prefix + "id", entry.Id).Set(prefix + "run_id", entry.RunId).Set(prefix + "root_run_id", entry.RootRunId).Set(prefix + "owner_id", entry.OwnerId)
+        .Set(prefix + "agent", entry.Agent).Set(prefix + "message_id", entry.MessageId)
+        .Set(prefix + "purpose", entry.Purpose).Set(prefix + "provider", entry.Provider).Set(prefix + "model", entry.Model).Set(prefix + "tier", entry.Tier)
+        .Set(prefix + "input_tokens", entry.Usage.InputTokens).Set(prefix + "cached_tokens", entry.Usage.CachedTokens).Set(prefix + "output_tokens", entry.Usage.OutputTokens)
+        .Set(prefix + "reasoning_tokens", entry.Usage.ReasoningTokens).Set(prefix + "cost_micro_usd", entry.Cost).Set(prefix + "outcome", entry.Outcome).Set(prefix + "estimated", entry.Estimated)
+        .Set(prefix + "latency_us", Microseconds(entry.LatencyMs)).Set(prefix + "ttft_us", entry.TtftMs is { } ttft ? Microseconds(ttft) : (long?)null).Set(prefix + "created_at", entry.CreatedAt);
 
     /// <summary>What the rows of a run say it cost, and the tokens of those of some of its messages: what was given again from the cache has tokens and no row, so they cannot be told from the sum.</summary>
     /// <param name="made">When the run was made.</param>

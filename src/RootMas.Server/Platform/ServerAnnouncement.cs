@@ -12,7 +12,7 @@ internal sealed partial class ServerAnnouncement(IServer server, DataDirectory d
     public async Task StartedAsync(CancellationToken cancellationToken)
     {
         var addresses = server.Features.Get<IServerAddressesFeature>()?.Addresses ?? [];
-        data.Announce(addresses.FirstOrDefault() is { } first ? ListenAddress.FromHere(new Uri(first)).GetLeftPart(UriPartial.Authority) : null);
+        data.Announce(ListenAddress.Nearest(addresses)?.GetLeftPart(UriPartial.Authority));
         var listed = addresses.Count > 0 ? string.Join(", ", addresses) : "no address";
         LogListening(ProgramVersion.Text, listed, data.Path);
         if (arguments.Announce)

@@ -18,9 +18,9 @@ internal sealed class BrokerDispatch(RunSignals signals, RabbitBroker broker, Wa
 
     private static readonly string Standing = StandingOf("owner_id = @owner");
 
-    /// <summary>The same in the transaction in which one of them begins, with its place taken away: a statement does not see what it deletes itself, so the place is not counted.</summary>
+    /// <summary>The same in the transaction in which one of them has begun, with its place taken away: a statement does not see what it deletes itself, so the place is not counted.</summary>
     private static readonly string Begun = $"""
-        WITH begun AS (DELETE FROM run_turns WHERE run_id = @id RETURNING 1)
+        WITH begun AS (DELETE FROM run_turns WHERE run_id = @id AND EXISTS (SELECT 1 FROM runs WHERE id = @id AND status = 'running') RETURNING 1)
         {StandingOf("owner_id = @owner AND run_id <> @id")}, (SELECT COUNT(*) FROM begun)
         """;
 
@@ -75,22 +75,28 @@ internal sealed class BrokerDispatch(RunSignals signals, RabbitBroker broker, Wa
     }
 
     /// <inheritdoc/>
-    public async ValueTask ClaimedAsync(DbSession session, RunRow run)
+    public async ValueTask ClaimedAsync(DbSession session, RunRow run, BegunTurn? known)
     {
         if (run.IsRoot && (run.LastSeq <= 1 || run.RetryOf is not null)) // a retry begins with what it copied
         {
-            var (place, had) = await Standings(session, Begun, run.Identity.OwnerId).Set("id", run.Id).FirstOrDefaultAsync(r => (Place(r), r.GetInt32(3) > 0));
+            var (room, had) = known ?? (await BindBegun(session.Prepared(Begun), run.Id, run.Identity.OwnerId).FirstOrDefaultAsync(Turn))!;
             if (had)
             {
-                await FillAsync(session, run.Identity.OwnerId, place);
+                await FillAsync(session, run.Identity.OwnerId, room);
             }
         }
     }
 
     /// <inheritdoc/>
-    public async ValueTask MakeRoomAsync(DbSession session, string ownerId) => await FillAsync(session, ownerId, await RoomAsync(session, ownerId));
+    public RowRead? ReadBegun(string runId, string ownerId, Action<BegunTurn> found) => new(Begun, command => BindBegun(command, runId, ownerId), row => found(Turn(row)));
 
-    private async ValueTask FillAsync(DbSession session, string ownerId, (int Room, bool Waits) place)
+    /// <inheritdoc/>
+    public async ValueTask MakeRoomAsync(DbSession session, string ownerId, TurnRoom? known = null) => await FillAsync(session, ownerId, known ?? await RoomAsync(session, ownerId));
+
+    /// <inheritdoc/>
+    public RowRead? ReadRoom(string ownerId, Action<TurnRoom> found) => new(Standing, command => BindStanding(command, ownerId), row => found(Place(row)));
+
+    private async ValueTask FillAsync(DbSession session, string ownerId, TurnRoom place)
     {
         if (place is not { Room: > 0 and var room, Waits: true })
         {
@@ -126,10 +132,10 @@ internal sealed class BrokerDispatch(RunSignals signals, RabbitBroker broker, Wa
         }
     }
 
-    private async ValueTask<(int Room, bool Waits)> RoomAsync(DbSession session, string ownerId) => await Standings(session, Standing, ownerId).FirstOrDefaultAsync(Place);
+    private async ValueTask<TurnRoom> RoomAsync(DbSession session, string ownerId) => (await BindStanding(session.Prepared(Standing), ownerId).FirstOrDefaultAsync(Place))!;
 
-    private DbCommand Standings(DbSession session, string sql, string ownerId) =>
-        session.Prepared(sql).Set("owner", ownerId).Set("window", (long)options.OfferedPerUser).Set("limit", (long)runs.RootRunsPerUser);
+    private DbCommand BindStanding(DbCommand command, string ownerId) =>
+        command.Set("owner", ownerId).Set("window", (long)options.OfferedPerUser).Set("limit", (long)runs.RootRunsPerUser);
 
     /// <summary>
     /// What the user has with the broker, what waits for its turn, and what is being worked on. Each part ends where it knows enough, and is put so that one index alone serves it in order:
@@ -142,9 +148,13 @@ internal sealed class BrokerDispatch(RunSignals signals, RabbitBroker broker, Wa
             + (SELECT COUNT(*) FROM (SELECT 1 FROM runs WHERE owner_id = @owner AND ended_at IS NULL AND parent_run_id IS NULL AND status = 'waiting_children' LIMIT @limit) AS parents)
         """;
 
-    private (int Room, bool Waits) Place(DbDataReader row)
+    private DbCommand BindBegun(DbCommand command, string runId, string ownerId) => BindStanding(command, ownerId).Set("id", runId);
+
+    private BegunTurn Turn(DbDataReader row) => new(Place(row), row.GetInt32(3) > 0);
+
+    private TurnRoom Place(DbDataReader row)
     {
         var (offered, waits, working) = (row.GetInt32(0), row.GetInt32(1), row.GetInt32(2));
-        return (Math.Min(options.OfferedPerUser - offered, runs.RootRunsPerUser - working - offered), waits > 0);
+        return new(Math.Min(options.OfferedPerUser - offered, runs.RootRunsPerUser - working - offered), waits > 0);
     }
 }

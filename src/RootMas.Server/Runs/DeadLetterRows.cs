@@ -51,6 +51,8 @@ internal static class DeadLetterRows
             _ when isForeign => $"It is of the installation {delivery.Installation}, which is another one and uses the same queues. Its run is found in its own database.",
             "rejected" => "Nobody could read it.",
             "delivery_limit" => "It was handed out too often without an answer.",
+            "expired" => "It waited longer than a policy of the broker allows (message-ttl). Its run is found in the database.",
+            "maxlen" => "A policy of the broker limits how many messages wait (max-length). Its run is found in the database.",
             _ => "It was in the queue of dead letters.",
         };
         return await session.Prepared(Insert).Set("id", id).Set("kind", Message).Set("run", run?.RunId).Set("owner", run?.OwnerId)

@@ -18,7 +18,8 @@ internal sealed class DeadLetters(IDatabase database, RunSignals signals, RunVer
 {
     private const string Columns = "id, kind, run_id, owner_id, queue, reason, body, deliveries, created_at";
 
-    private const string Page = $"SELECT {Columns} FROM dead_letters WHERE id < @before ORDER BY id DESC LIMIT @limit";
+    /// <summary>A run's letter has the run's id, which is older than the letter: so by time, not by id.</summary>
+    private const string Page = $"SELECT {Columns} FROM dead_letters WHERE (created_at, id) < (@at, @id) ORDER BY created_at DESC, id DESC LIMIT @limit";
 
     private const string One = $"SELECT {Columns} FROM dead_letters WHERE id = @id";
 
@@ -29,8 +30,10 @@ internal sealed class DeadLetters(IDatabase database, RunSignals signals, RunVer
     private static readonly SqlText Row = SqlDialect.Held($"SELECT {RunRow.Columns} FROM runs WHERE id = @id");
 
     /// <summary>Newest first.</summary>
-    public Task<List<DeadLetter>> ListAsync(string? before, int limit, CancellationToken cancellationToken) =>
-        database.LookAsync(async session => await session.Prepared(Page).Set("before", before ?? "~").Set("limit", (long)limit).ListAsync(Read), cancellationToken);
+    /// <param name="before">Microseconds and id of the last one that was seen; null: from the newest.</param>
+    public Task<List<DeadLetter>> ListAsync((long At, string Id)? before, int limit, CancellationToken cancellationToken) =>
+        database.LookAsync(
+            async session => await session.Prepared(Page).Set("at", before?.At ?? long.MaxValue).Set("id", before?.Id ?? "").Set("limit", (long)limit).ListAsync(Read), cancellationToken);
 
     /// <summary>False: there is no such one.</summary>
     public Task<bool> PurgeAsync(string id, AuditWrite record, CancellationToken cancellationToken) =>

@@ -22,10 +22,18 @@ internal interface IRunDispatch
     ValueTask AnnounceAsync(DbSession session, ReadyRun run);
 
     /// <summary>In the transaction in which a worker takes it.</summary>
-    ValueTask ClaimedAsync(DbSession session, RunRow run);
+    /// <param name="known">What <see cref="ReadBegun"/> found in it; null: it is looked for.</param>
+    ValueTask ClaimedAsync(DbSession session, RunRow run, BegunTurn? known);
+
+    /// <summary>The look that <see cref="ClaimedAsync"/> would take at a new root run, for whoever looks for more at the same time, after the claim. Null: it needs none.</summary>
+    RowRead? ReadBegun(string runId, string ownerId, Action<BegunTurn> found);
 
     /// <summary>In the transaction in which a root run of this owner ends, or begins to wait for a person or a time.</summary>
-    ValueTask MakeRoomAsync(DbSession session, string ownerId);
+    /// <param name="known">What <see cref="ReadRoom"/> found since then; null: it is looked for.</param>
+    ValueTask MakeRoomAsync(DbSession session, string ownerId, TurnRoom? known = null);
+
+    /// <summary>The look that <see cref="MakeRoomAsync"/> would take, for whoever looks for more at the same time. Null: it needs none.</summary>
+    RowRead? ReadRoom(string ownerId, Action<TurnRoom> found);
 
     /// <summary>Nobody else brings runs to the workers now, so they look into a shared database often.</summary>
     bool WorkersLook { get; }
@@ -33,6 +41,14 @@ internal interface IRunDispatch
     /// <summary>New root runs of a user are let to the workers a few at a time, by rows of <c>run_turns</c>. Rows that another kind of dispatch left there mean nothing.</summary>
     bool HasTurns { get; }
 }
+
+/// <param name="Room">How many more new root runs of the user the workers may be told of; none: 0 or less.</param>
+/// <param name="Waits">Some wait for that.</param>
+internal sealed record TurnRoom(int Room, bool Waits);
+
+/// <summary>A run's turn, which it has taken.</summary>
+/// <param name="Had">It had one: another of its user may have it now.</param>
+internal sealed record BegunTurn(TurnRoom Room, bool Had);
 
 /// <summary>This process's own queue. Other processes on the same database find what it has no place for when they look.</summary>
 internal sealed class InProcessDispatch(RunSignals signals) : IRunDispatch
@@ -47,7 +63,11 @@ internal sealed class InProcessDispatch(RunSignals signals) : IRunDispatch
         return ValueTask.CompletedTask;
     }
 
-    public ValueTask ClaimedAsync(DbSession session, RunRow run) => ValueTask.CompletedTask;
+    public ValueTask ClaimedAsync(DbSession session, RunRow run, BegunTurn? known) => ValueTask.CompletedTask;
 
-    public ValueTask MakeRoomAsync(DbSession session, string ownerId) => ValueTask.CompletedTask;
+    public RowRead? ReadBegun(string runId, string ownerId, Action<BegunTurn> found) => null;
+
+    public ValueTask MakeRoomAsync(DbSession session, string ownerId, TurnRoom? known = null) => ValueTask.CompletedTask;
+
+    public RowRead? ReadRoom(string ownerId, Action<TurnRoom> found) => null;
 }

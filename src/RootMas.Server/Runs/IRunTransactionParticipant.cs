@@ -11,6 +11,9 @@ public sealed record RunIdentity(string RunId, string OwnerId, string RootRunId,
 {
     public bool IsRoot => RootRunId == RunId;
 
+    /// <summary>What it was asked, where whoever appends knows it; null: the message says it.</summary>
+    public string? Input { get; init; }
+
     /// <summary>A retry of a message that has its place, on a branch of its own.</summary>
     public bool IsBesideAnother => BranchId == RunId;
 }

@@ -1,9 +1,11 @@
 using System.ComponentModel;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Broker;
+using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Idempotency;
 
@@ -57,18 +59,26 @@ internal static class QueueApi
 
     private static async Task<Results<Ok<DeadLetterList>, Problem>> Dead(int? limit, string? cursor, DeadLetters letters, CancellationToken cancellationToken)
     {
-        if (Paging.Read(limit, cursor, 1, out var page) is { } problem)
+        if (Paging.Read(limit, cursor, 2, out var page) is { } problem)
         {
             return problem;
         }
 
-        var found = await letters.ListAsync(page.After?[0], page.Limit + 1, cancellationToken);
+        var before = page.After is [var time, var last] && long.TryParse(time, NumberStyles.None, CultureInfo.InvariantCulture, out var micros) ? (micros, last) : ((long, string)?)null;
+        if (page.After is not null && before is null)
+        {
+            return Problems.Invalid("cursor", "is not a cursor of this list; leave it away to begin at the start");
+        }
+
+        var found = await letters.ListAsync(before, page.Limit + 1, cancellationToken);
         return TypedResults.Ok(new DeadLetterList
         {
             Items = [.. found.Take(page.Limit).Select(DeadLetterView.Of)],
-            NextCursor = found.Count > page.Limit ? Paging.CursorOf(found[page.Limit - 1].Id) : null,
+            NextCursor = found.Count > page.Limit ? CursorOf(found[page.Limit - 1]) : null,
         });
     }
+
+    private static string CursorOf(DeadLetter letter) => Paging.CursorOf(UnixTime.ToMicros(letter.CreatedAt).ToString(CultureInfo.InvariantCulture), letter.Id);
 
     private static async Task<Results<Accepted<RedrivenView>, Problem>> Redrive([Description("Id of the dead letter.")] string id, DeadLetters letters, HttpContext context)
     {

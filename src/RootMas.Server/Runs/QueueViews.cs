@@ -7,7 +7,7 @@ public sealed record QueueView
     /// <example>in_process</example>
     public required string Dispatch { get; init; }
 
-    /// <summary>not_configured, connected or unreachable; then workers find runs in the database.</summary>
+    /// <summary>not_configured, connected or unreachable (also when it blocks whoever sends); then workers find runs in the database.</summary>
     /// <example>not_configured</example>
     public required string Broker { get; init; }
 

@@ -8,26 +8,6 @@ namespace RootMas.Server.Runs;
 /// <summary>One append of an owner inside its transaction: the compare-and-set on (attempt, last seq), then everything that belongs to the batch.</summary>
 internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, RunSignals signals, IRunTransactionParticipant[] participants)
 {
-    private const string Advance = """
-        UPDATE runs SET last_seq = @new_seq, inbox_done = COALESCE(@inbox_done, inbox_done), answer_seq = COALESCE(@answer_seq, answer_seq),
-            attempt_idle = CASE WHEN @progress > 0 THEN 0 ELSE attempt_idle END, crashes = CASE WHEN @progress = 2 THEN 0 ELSE crashes END,
-            stalled = CASE WHEN @progress = 2 THEN 0 ELSE stalled END, cost_micro_usd = cost_micro_usd + @cost,
-            input_tokens = input_tokens + @input_tokens, cached_tokens = cached_tokens + @cached_tokens,
-            output_tokens = output_tokens + @output_tokens, reasoning_tokens = reasoning_tokens + @reasoning_tokens,
-            held_micro_usd = @held_cost, held_tokens = @held_tokens, held_children = @held_children,
-            tree_steps = CASE WHEN root_run_id = id THEN tree_steps + @tree_steps ELSE 0 END,
-            tree_children = CASE WHEN root_run_id = id THEN tree_children + @tree_children ELSE 0 END,
-            tree_tokens = CASE WHEN root_run_id = id THEN tree_tokens + @tree_tokens ELSE 0 END,
-            tree_cost_micro_usd = CASE WHEN root_run_id = id THEN tree_cost_micro_usd + @tree_cost ELSE 0 END
-        """;
-
-    /// <summary>Only the owner of this attempt, only right after what it knows, and never after the end.</summary>
-    private const string IfOwned = $" WHERE id = @id AND status = 'running' AND attempt = @attempt AND last_seq = @seq RETURNING {RunRow.Columns}";
-
-    private const string GoOn = Advance + IfOwned;
-
-    private const string End = Advance + ", status = @status, worker = NULL, lease_until = NULL, wake_at = NULL, branch_slot = NULL, reason = @reason, error_code = @error_code, ended_at = @now" + IfOwned;
-
     private const string Park = """
         UPDATE runs SET status = @status, worker = NULL, lease_until = NULL, wake_at = @wake_at, parked_at = @now, reason = @reason
         WHERE id = @id AND attempt = @attempt AND last_seq = @seq AND inbox_done = inbox_seq
@@ -53,12 +33,19 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
         ORDER BY queue_position LIMIT 1
         """;
 
+    /// <summary>The same where nobody has told yet what its branch is.</summary>
+    private static readonly string NextOfItsBranch = NextOfBranch.Replace("@branch", "(SELECT branch_id FROM runs WHERE id = @id)", StringComparison.Ordinal);
+
     private const string Root = $"SELECT {RunRow.Columns} FROM runs WHERE id = @id";
 
     /// <summary>One that was cancelled since it was found has ended and takes nothing.</summary>
     private const string TakeSlot = "UPDATE runs SET branch_slot = branch_id, queue_position = NULL, ready_at = @now WHERE id = @id AND ended_at IS NULL AND branch_slot IS NULL";
 
     private const string AnswerOf = "SELECT json FROM run_events WHERE run_id = @id AND seq = @seq";
+
+    private bool _hasLooked;
+    private RunRow? _next;
+    private TurnRoom? _room;
 
     private RunAppend Append => batch.Append;
 
@@ -77,13 +64,7 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
 
         var (identity, events) = (row.Identity, Append.Events);
         session.AfterCommit(() => signals.RaiseAppended(identity, events)); // before whatever wakes others
-        await RunInserts.InsertEventsAsync(session, Append);
-        foreach (var entry in Append.Ledger)
-        {
-            await LedgerSql.InsertAsync(session, entry);
-        }
-
-        row = await MeetAgentsAsync(row);
+        row = await WriteDownAsync(row);
         await ChangeChildrenAsync(row);
         await TellDeniedAsync(row.Identity);
         if (batch.TouchesApprovals)
@@ -135,23 +116,48 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
         }
     }
 
-    private ValueTask<RunRow?> AdvanceAsync()
+    /// <summary>Null: somebody else owns it, or it has moved on. On PostgreSQL with what belongs to it, and with what is looked for at the end of a run, in one round trip.</summary>
+    private async ValueTask<RunRow?> AdvanceAsync()
     {
-        var command = session.Prepared(batch.IsFinal ? End : GoOn)
-            .Set("new_seq", batch.NewSeq).Set("inbox_done", Append.InboxDone).Set("answer_seq", batch.Answer?.Seq).Set("progress", (long)batch.Progress)
-            .Set("cost", batch.Cost).Set("input_tokens", batch.Usage.InputTokens).Set("cached_tokens", batch.Usage.CachedTokens)
-            .Set("output_tokens", batch.Usage.OutputTokens).Set("reasoning_tokens", batch.Usage.ReasoningTokens)
-            .Set("tree_steps", (long)Append.TreeDelta.Steps).Set("tree_children", (long)Append.TreeDelta.Children)
-            .Set("tree_tokens", Append.TreeDelta.Tokens).Set("tree_cost", Append.TreeDelta.CostMicroUsd)
-            .Set("held_cost", Append.Hold?.First.CostMicroUsd ?? 0).Set("held_tokens", Append.Hold?.First.Tokens ?? 0)
-            .Set("held_children", (long)(Append.Hold?.First.Children ?? 0))
-            .Set("id", Append.RunId).Set("attempt", (long)Append.Attempt).Set("seq", Append.ExpectedSeq);
-        if (batch.IsFinal)
+        if (session.Kind == DatabaseKind.Sqlite)
         {
-            command.Set("status", Append.Status.ToName()).Set("reason", batch.Reason).Set("error_code", batch.ErrorCode).Set("now", session.Now);
+            return await RunAdvance.BindSet(session.Prepared(batch.IsFinal ? RunAdvance.End : RunAdvance.GoOn), batch, session.Now).FirstOrDefaultAsync(RunRow.Read);
         }
 
-        return command.FirstOrDefaultAsync(RunRow.Read);
+        RunRow? row = null;
+        List<RowRead> reads = [new(RunAdvance.Sql(batch, toRoot: false), command => RunAdvance.Bind(command, batch, session.Now), found => row = RunRow.Read(found))];
+        if (batch.IsFinal && Append.Of is { ParentRunId: null } run)
+        {
+            _hasLooked = true;
+            reads.Add(new(NextOfItsBranch, command => command.Set("id", run.RunId), found => _next = RunRow.Read(found)));
+            if (signals.Dispatch.ReadRoom(run.OwnerId, found => _room = found) is { } room)
+            {
+                reads.Add(room);
+            }
+        }
+
+        await session.ReadAllAsync(reads);
+        return row;
+    }
+
+    /// <summary>What is in the log and the ledger now, and whom the run met; where that is not done yet.</summary>
+    private async ValueTask<RunRow> WriteDownAsync(RunRow row)
+    {
+        var isServer = session.Kind == DatabaseKind.Postgres;
+        if (!isServer)
+        {
+            await RunInserts.InsertEventsAsync(session, Append);
+        }
+
+        if (!isServer || !RunAdvance.TakesLedger(batch))
+        {
+            foreach (var entry in Append.Ledger)
+            {
+                await LedgerSql.InsertAsync(session, entry);
+            }
+        }
+
+        return isServer ? row : await MeetAgentsAsync(row);
     }
 
     private async ValueTask<RunRow> MeetAgentsAsync(RunRow row)
@@ -228,14 +234,10 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
             await RunInbox.InsertAsync(session, signals, parent, ownerId: null, key, ended);
         }
 
-        if (row.Identity.BranchId is { } branch)
-        {
-            await ActivateNextAsync(branch);
-        }
-
+        var hasNext = row.Identity.BranchId is { } branch && await ActivateNextAsync(branch);
         if (row.IsRoot)
         {
-            await signals.Dispatch.MakeRoomAsync(session, row.Identity.OwnerId);
+            await signals.Dispatch.MakeRoomAsync(session, row.Identity.OwnerId, hasNext ? null : _room);
         }
 
         if (row.IsRoot && batch.ErrorCode == RunClosing.WorkerLost)
@@ -258,18 +260,19 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
 
     private async ValueTask<bool> LeavesOthersAsync(RunRow row) => (!row.IsRoot || row.Tree.Children > 0) && await session.Prepared(Unended).Set("id", row.Id).AnyAsync();
 
-    private async ValueTask ActivateNextAsync(string branch)
+    /// <summary>True: the branch goes on with another run.</summary>
+    private async ValueTask<bool> ActivateNextAsync(string branch)
     {
-        RunRow? next;
-        do
+        var next = _hasLooked ? _next : await ReadNextAsync(branch);
+        while (next is not null && await session.Prepared(TakeSlot).Set("now", session.Now).Set("id", next.Id).RunAsync() == 0)
         {
-            next = await session.Prepared(NextOfBranch).Set("branch", branch).FirstOrDefaultAsync(RunRow.Read);
-            if (next is null)
-            {
-                return;
-            }
+            next = await ReadNextAsync(branch);
         }
-        while (await session.Prepared(TakeSlot).Set("now", session.Now).Set("id", next.Id).RunAsync() == 0);
+
+        if (next is null)
+        {
+            return false;
+        }
 
         foreach (var participant in participants)
         {
@@ -277,7 +280,10 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
         }
 
         await signals.Dispatch.AnnounceAsync(session, next.Ready);
+        return true;
     }
+
+    private ValueTask<RunRow?> ReadNextAsync(string branch) => session.Prepared(NextOfBranch).Set("branch", branch).FirstOrDefaultAsync(RunRow.Read);
 
     private async ValueTask<MessageCompleted?> ReadAnswerAsync(RunRow row)
     {
@@ -311,7 +317,7 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
             return;
         }
 
-        var (run, events, status) = (row.Identity, Append.Events, Append.Status);
+        var (run, events, status) = (row.Identity with { Input = row.IsRoot ? Append.Of?.Input : null }, Append.Events, Append.Status);
         if (!row.IsRoot)
         {
             // What a child asks its user, and what it is told, is said in the root's conversation.

@@ -7,6 +7,7 @@ internal sealed class RunBatch
 {
     private readonly List<string> _agents = [];
     private string? _said;
+    private bool _asks;
 
     private RunBatch(RunAppend append) => Append = append;
 
@@ -35,6 +36,9 @@ internal sealed class RunBatch
 
     /// <summary>Nothing but events: inserting a run can carry it along, without a second statement on its row.</summary>
     public bool IsPlain => Append is { Status: RunStatus.Running, Children.Count: 0, Abandoned.Count: 0, Ledger.Count: 0, InboxDone: null } && Answer is null && !TouchesApprovals && Denied is null;
+
+    /// <summary>It advances its run, with events and at most one row of the ledger: nothing hangs on what the run's row says.</summary>
+    public bool IsStep => Append is { Create: null, Status: RunStatus.Running, Children.Count: 0, Abandoned.Count: 0, Ledger.Count: <= 1, Hold: null } && Answer is null && !TouchesApprovals && Denied is null && !_asks;
 
     public bool IsFinal => Append.Status.IsFinal();
 
@@ -76,6 +80,7 @@ internal sealed class RunBatch
             (Denied ??= []).Add(refusal);
         }
 
+        _asks |= e is InputRequested or InputReceived;
         Meet(e.Agent);
         switch (e)
         {

@@ -165,17 +165,31 @@ internal static class RunInserts
     /// <summary>Sends them, as all of this transaction whose outcome nobody asks for: whoever reads it in the same transaction flushes first.</summary>
     public static async ValueTask InsertEventsAsync(DbSession session, RunAppend append)
     {
+        if (session.Kind == DatabaseKind.Postgres)
+        {
+            await session.SendAsync(RunAdvance.InsertEvents(session, append));
+            return;
+        }
+
+        CheckNumbers(append);
         var last = append.Events.Count - 1;
         for (var i = 0; i <= last; i++)
         {
             var (e, json) = append.Events[i];
-            if (e.Seq != append.ExpectedSeq + i + 1)
-            {
-                throw new InvalidOperationException($"Event {i + 1} of the batch carries number {e.Seq}, not {append.ExpectedSeq + i + 1}.");
-            }
-
             await session.SendAsync(session.Prepared(InsertEvent).Set("run_id", append.RunId).Set("seq", e.Seq).Set("type", RunEventNames.Of(e)).Set("json", json)
                 .Set("batch_id", i == last ? append.BatchId.ToByteArray() : null).Set("created_at", e.CreatedAt));
+        }
+    }
+
+    /// <exception cref="InvalidOperationException">The events are not numbered one after the other from what the owner knows.</exception>
+    public static void CheckNumbers(RunAppend append)
+    {
+        for (var i = 0; i < append.Events.Count; i++)
+        {
+            if (append.Events[i].Event.Seq is var seq && seq != append.ExpectedSeq + i + 1)
+            {
+                throw new InvalidOperationException($"Event {i + 1} of the batch carries number {seq}, not {append.ExpectedSeq + i + 1}.");
+            }
         }
     }
 

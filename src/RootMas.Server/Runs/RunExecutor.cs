@@ -12,12 +12,13 @@ internal delegate Task<RunExit> AdvanceRun(RunExecution execution, CancellationT
 internal sealed partial class RunExecutor(AdvanceRun engine, RunStore store, RunOwnership ownership, IToolCatalog tools, TimeProvider clock, ILogger<RunExecutor> logger)
 {
     /// <summary>Reads what the engine needs. Null: the run was settled here, or could not be read now.</summary>
-    public async Task<RunExecution?> PrepareAsync(RunRow row, Func<TimeSpan> leaseLeft, int attemptsWithoutProgress, CancellationToken cancellationToken)
+    /// <param name="found">What came with the claim; null: it is read here.</param>
+    public async Task<RunExecution?> PrepareAsync(RunRow row, StoredRun? found, Func<TimeSpan> leaseLeft, int attemptsWithoutProgress, CancellationToken cancellationToken)
     {
         ClaimedRun claimed;
         try
         {
-            claimed = await ownership.LoadAsync(row, cancellationToken);
+            claimed = await ownership.LoadAsync(row, cancellationToken, found);
         }
         catch (Exception exception) when (exception is not (StorageUnavailableException or OperationCanceledException))
         {

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Text.Json;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
@@ -75,40 +76,71 @@ internal sealed partial class RunOwnership(IDatabase database, SnapshotStore sna
 
     public WorkerIdentity Worker => worker;
 
-    /// <summary>Takes a queued run, or one whose lease is over. Null: somebody else has it, or it may not start.</summary>
+    /// <inheritdoc cref="ClaimAsync(ReadyRun, TimeSpan, CancellationToken)"/>
+    public async Task<RunRow?> ClaimAsync(string runId, TimeSpan lease, CancellationToken cancellationToken) => (await ClaimAsync(new ReadyRun(runId, "", IsRoot: true, IsFresh: false), lease, cancellationToken)).Row;
+
+    /// <summary>Takes a queued run, or one whose lease is over. Null: somebody else has it, or it may not start. On PostgreSQL with what is stored of it, which is there when the commit is.</summary>
     /// <remarks>If its owner was disabled it is told to cancel in the same breath: whatever was lost on the way, an attempt never begins without having been told.</remarks>
-    public async Task<RunRow?> ClaimAsync(string runId, TimeSpan lease, CancellationToken cancellationToken)
+    /// <param name="ready">What it says of the run is what is looked for together with the claim; what the row says counts.</param>
+    public async Task<(RunRow? Row, StoredRun? Found)> ClaimAsync(ReadyRun ready, TimeSpan lease, CancellationToken cancellationToken)
     {
         await SettleJumpsAsync();
-        return await database.WriteAsync<RunRow?>(
+        return await database.WriteAsync<(RunRow?, StoredRun?)>(
             async session =>
             {
-                var row = await ClaimAsync(session, runId, lease, lapsed: DateTimeOffset.UnixEpoch);
-                if (row is null && await MayTakeOverAsync(session, runId))
+                var (row, taken) = await TakeAsync(session, ready, lease);
+                if (row is null)
                 {
-                    row = await ClaimAsync(session, runId, lease, lapsed: session.Now);
+                    return default;
                 }
 
-                if (row is not null)
+                await signals.Dispatch.ClaimedAsync(session, row, taken.Turn);
+                await TreeRest.EndAsync(session, row);
+                if (taken.IsDisabled)
                 {
-                    await signals.Dispatch.ClaimedAsync(session, row);
-                    await TreeRest.EndAsync(session, row);
+                    await RunInbox.InsertAsync(session, signals, row.Id, ownerId: null, "cancel", new CancelRequested(DisabledOwners.Reason, By: null));
+                    row = await session.Prepared(Row).Set("id", row.Id).FirstOrDefaultAsync(RunRow.Read);
                 }
 
-                if (row is null || !await DisabledOwners.ContainsAsync(session, row.Identity.OwnerId))
-                {
-                    return row;
-                }
-
-                await RunInbox.InsertAsync(session, signals, runId, ownerId: null, "cancel", new CancelRequested(DisabledOwners.Reason, By: null));
-                return await session.Prepared(Row).Set("id", runId).FirstOrDefaultAsync(RunRow.Read);
+                return (row, row is not null && session.Kind == DatabaseKind.Postgres ? await StoredRun.SendAsync(session, row, HistoryOf(row)) : null);
             },
             cancellationToken);
     }
 
-    private ValueTask<RunRow?> ClaimAsync(DbSession session, string runId, TimeSpan lease, DateTimeOffset lapsed) =>
-        session.Prepared(Claim).Set("id", runId).Set("worker", worker.Name).Set("lease", session.Now + lease).Set("now", session.Now).Set("lapsed", lapsed)
-            .Set("version", RunLog.Version).FirstOrDefaultAsync(RunRow.Read);
+    private async ValueTask<(RunRow? Row, (BegunTurn? Turn, bool IsDisabled) Taken)> TakeAsync(DbSession session, ReadyRun ready, TimeSpan lease)
+    {
+        (RunRow? row, BegunTurn? turn, var isDisabled) = (null, null, false);
+        List<RowRead> reads =
+        [
+            new(Claim, command => BindClaim(command, session, ready.RunId, lease, lapsed: DateTimeOffset.UnixEpoch), found => row = RunRow.Read(found)),
+            DisabledOwners.Read(ready.OwnerId, () => isDisabled = true),
+        ];
+        if (ready is { IsRoot: true, IsFresh: true } && signals.Dispatch.ReadBegun(ready.RunId, ready.OwnerId, found => turn = found) is { } begun)
+        {
+            reads.Add(begun);
+        }
+
+        await session.ReadAllAsync(reads);
+        if (row is null && await MayTakeOverAsync(session, ready.RunId))
+        {
+            row = await BindClaim(session.Prepared(Claim), session, ready.RunId, lease, lapsed: session.Now).FirstOrDefaultAsync(RunRow.Read);
+        }
+
+        if (row is null || row.Identity.OwnerId == ready.OwnerId)
+        {
+            return (row, (turn, isDisabled));
+        }
+
+        if (turn is { Had: true })
+        {
+            await signals.Dispatch.MakeRoomAsync(session, row.Identity.OwnerId); // its turn is taken; whose it was is known only now
+        }
+
+        return (row, (null, await DisabledOwners.ContainsAsync(session, row.Identity.OwnerId)));
+    }
+
+    private DbCommand BindClaim(DbCommand command, DbSession session, string runId, TimeSpan lease, DateTimeOffset lapsed) =>
+        command.Set("id", runId).Set("worker", worker.Name).Set("lease", session.Now + lease).Set("now", session.Now).Set("lapsed", lapsed).Set("version", RunLog.Version);
 
     /// <summary>Its lease is over, and not because an outage kept all workers from renewing theirs: the server that commits this has our place, and has had it for a while.</summary>
     private async ValueTask<bool> MayTakeOverAsync(DbSession session, string runId) =>
@@ -154,10 +186,15 @@ internal sealed partial class RunOwnership(IDatabase database, SnapshotStore sna
         database.ReadAsync(session => RunInbox.ReadAsync(session, row.Id, row.InboxDone), cancellationToken);
 
     /// <summary>Reads what the engine needs to go on with a claimed run.</summary>
-    public async Task<ClaimedRun> LoadAsync(RunRow row, CancellationToken cancellationToken)
+    /// <param name="found">What came with the claim; null: it is read now.</param>
+    public async Task<ClaimedRun> LoadAsync(RunRow row, CancellationToken cancellationToken, StoredRun? found = null)
     {
-        var found = await database.ReadAsync(session => StoredRun.ReadAsync(session, row, row.RetryOf is null ? HistoryFor(row.Identity) : null), cancellationToken);
+        found ??= await database.ReadAsync(session => StoredRun.ReadAsync(session, row, HistoryOf(row)), cancellationToken);
+        found.ThrowIfUnreadable();
         var log = found.Log;
+        var unbooked = StoredRun.OpenMessages(found) is { Count: > 0 } open
+            ? await database.LookAsync(session => StoredRun.UnbookedAsync(session, row, open), cancellationToken)
+            : Unbooked.None;
         var snapshot = await snapshots.LoadAsync(row.SnapshotHash, cancellationToken)
             ?? throw new InvalidOperationException($"The snapshot {row.SnapshotHash} of run {row.Id} is not stored.");
         var queued = log.OfType<RunQueued>().FirstOrDefault() ?? throw new InvalidOperationException($"The log of run {row.Id} does not begin with run.queued.");
@@ -183,7 +220,7 @@ internal sealed partial class RunOwnership(IDatabase database, SnapshotStore sna
         IReadOnlyList<HistoryMessage> said = found.Said is { } brought
             ? JsonSerializer.Deserialize(brought, RunsJson.Default.IReadOnlyListHistoryMessage)!
             : found.Above ?? await HistoryOfAsync(row.Identity, cancellationToken);
-        return new ClaimedRun(row, run, snapshot, log, said, found.Tree, found.Unbooked) { Age = found.Age };
+        return new ClaimedRun(row, run, snapshot, log, said, found.Tree, unbooked) { Age = found.Age };
     }
 
     /// <summary>The conversation's messages above the run's input.</summary>
@@ -216,6 +253,8 @@ internal sealed partial class RunOwnership(IDatabase database, SnapshotStore sna
 
         return standing;
     }
+
+    private IRunHistory? HistoryOf(RunRow row) => row.RetryOf is null ? HistoryFor(row.Identity) : null;
 
     private IRunHistory? HistoryFor(RunIdentity run) => run is { IsRoot: true, ConversationId: not null, InputMessageId: not null } ? history : null;
 

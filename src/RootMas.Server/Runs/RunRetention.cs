@@ -20,10 +20,29 @@ internal static class RunRetention
             AND NOT EXISTS (SELECT 1 FROM runs AS root WHERE root.id = runs.root_run_id AND root.ended_at IS NULL)
         """;
 
+    private const string ForgetHistory = "UPDATE run_contexts SET history = NULL WHERE run_id = @id AND history IS NOT NULL";
+
+    private const string EndOfPage = "SELECT run_id FROM run_contexts WHERE run_id > @after ORDER BY run_id LIMIT 1 OFFSET @page";
+
+    /// <summary>Of a page of the primary key: where nothing is left of it, as everywhere after one pass, no run is looked up.</summary>
+    private const string ForgetHistories = """
+        UPDATE run_contexts SET history = NULL WHERE run_id > @after AND run_id <= @to AND history IS NOT NULL
+            AND EXISTS (SELECT 1 FROM runs WHERE runs.id = run_contexts.run_id AND runs.id > @after AND runs.id <= @to AND runs.log_pruned_at IS NOT NULL)
+        """;
+
+    /// <summary>After every id.</summary>
+    private const string NoId = "~";
+
+    private const long HistoriesAtOnce = 20_000;
+
+    /// <summary>In a transaction, of those on which nothing is left to do.</summary>
+    private const int MostPages = 10;
+
     private static readonly string[] OfALog =
     [
         "DELETE FROM run_events WHERE run_id = @id AND seq <> (SELECT last_seq FROM runs WHERE id = @id) AND seq <> COALESCE((SELECT answer_seq FROM runs WHERE id = @id), 0)",
         "DELETE FROM run_inbox WHERE run_id = @id",
+        ForgetHistory, // options stay: whether a run may write memory is asked later
         "UPDATE runs SET log_pruned_at = @now WHERE id = @id",
     ];
 
@@ -37,11 +56,23 @@ internal static class RunRetention
     ];
 
     /// <summary>Logs of runs that ended long ago. A child's log goes once the whole tree has ended: its parent may still look into it.</summary>
-    public static RetentionKind Logs(TimeSpan keep, IAnswerCache cache)
+    /// <param name="page">Contexts that are looked through at once for what versions before left.</param>
+    public static RetentionKind Logs(TimeSpan keep, IAnswerCache cache, long page = HistoriesAtOnce)
     {
         var floor = ""; // everything up to it is done; a new process looks from the start again
+        var swept = "";
         return new RetentionKind("run_logs", keep, CountAsync, async (session, oldest, limit) =>
         {
+            if (swept != NoId)
+            {
+                var to = await ForgetHistoriesAsync(session, swept, page);
+                session.AfterCommit(() => swept = to);
+                if (to != NoId)
+                {
+                    return 0; // first to its end, in transactions that stay small
+                }
+            }
+
             var runs = await Bind(session.Prepared(Held.For(session.Kind)), oldest).Set("after", floor).Set("limit", (long)limit).ListAsync(static r => (Id: r.GetString(0), Owner: r.GetString(1)));
             foreach (var (id, _) in runs)
             {
@@ -57,7 +88,10 @@ internal static class RunRetention
                 }
             });
             return runs.Count;
-        });
+        })
+        {
+            IsUnderWay = () => swept != NoId,
+        };
     }
 
     /// <summary>Removes finished root runs with all their descendants.</summary>
@@ -71,6 +105,24 @@ internal static class RunRetention
                 await RunAllAsync(session, OfARun, id);
             }
         }
+    }
+
+    /// <summary>Versions before left what a request had brought as its conversation when they removed the log. Once in a process; a transaction ends with the first page on which there was something.</summary>
+    /// <returns>How far it is done.</returns>
+    private static async ValueTask<string> ForgetHistoriesAsync(DbSession session, string after, long page)
+    {
+        for (var pages = 0; pages < MostPages && after != NoId; pages++)
+        {
+            var to = await session.Prepared(EndOfPage).Set("after", after).Set("page", page - 1).StringAsync() ?? NoId;
+            var changed = await session.Prepared(ForgetHistories).Set("after", after).Set("to", to).RunAsync();
+            after = to;
+            if (changed > 0)
+            {
+                break;
+            }
+        }
+
+        return after;
     }
 
     private static async ValueTask<long> CountAsync(DbSession session, DateTimeOffset oldest) => await Bind(session.Prepared(Old), oldest).Int64Async() ?? 0;

@@ -66,6 +66,9 @@ internal static class DisabledOwners
 
     private const string IsDisabled = "select 1 from users where id = @id and disabled_at is not null";
 
+    /// <summary>The look for a disabled owner, for whoever looks for more at the same time.</summary>
+    public static RowRead Read(string ownerId, Action found) => new(IsDisabled, command => command.Set("id", Subjects.UserOf(ownerId).UserId), _ => found());
+
     public static ValueTask<bool> ContainsAsync(DbSession session, string ownerId) => session.Prepared(IsDisabled).Set("id", Subjects.UserOf(ownerId).UserId).AnyAsync();
 
     /// <summary>In the transaction that would create the run: however close the disabling came, one of the two sees the other.</summary>

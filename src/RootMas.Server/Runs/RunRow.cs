@@ -15,6 +15,9 @@ internal sealed record RunRow
         held_micro_usd, held_tokens, held_children
         """;
 
+    /// <summary>Of the columns.</summary>
+    public static readonly int Count = Columns.Split(',').Length;
+
     public required RunIdentity Identity { get; init; }
 
     public required string? ParentKey { get; init; }

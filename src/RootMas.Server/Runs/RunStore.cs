@@ -51,7 +51,9 @@ internal sealed partial class RunStore(
         {
             try
             {
-                var result = await database.WriteAsync(session => new RunAppendTransaction(session, batch, signals, _participants).RunAsync(), cancellationToken);
+                var result = batch.IsStep && database.Kind == DatabaseKind.Postgres
+                    ? await new RunStepStatement(batch, signals).RunAsync(database, cancellationToken)
+                    : await database.WriteAsync(session => new RunAppendTransaction(session, batch, signals, _participants).RunAsync(), cancellationToken);
                 return tries > 1 && result.Outcome == AppendOutcome.Fenced ? (await FindOwnBatchAsync(append, cancellationToken)).Found ?? result : result;
             }
             catch (StorageUnavailableException failure)

@@ -205,12 +205,12 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
         }
 
         var (since, lease) = (_clock.GetTimestamp(), NewLease(ready.RunId));
-        var row = await _ownership.ClaimAsync(ready.RunId, _options.Lease, _stopping.Token);
+        var (row, found) = await _ownership.ClaimAsync(ready, _options.Lease, _stopping.Token);
         if (row is null && ready.Offer is { IsRepeated: true })
         {
             // That it is brought again does not say that its worker is dead: its lock says so.
             await RecoverAsync(_stopping.Token);
-            row = await _ownership.ClaimAsync(ready.RunId, _options.Lease, _stopping.Token);
+            (row, found) = await _ownership.ClaimAsync(ready, _options.Lease, _stopping.Token);
         }
 
         if (row is null)
@@ -223,7 +223,7 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
             RunMetrics.TakenOver(1);
         }
 
-        var execution = await _executor.PrepareAsync(row, lease, _options.AttemptsWithoutProgress, CancellationToken.None);
+        var execution = await _executor.PrepareAsync(row, found, lease, _options.AttemptsWithoutProgress, CancellationToken.None);
         if (execution is null)
         {
             _hub.Left(ready.RunId);

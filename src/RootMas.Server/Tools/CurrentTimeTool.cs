@@ -30,6 +30,8 @@ internal sealed class CurrentTimeTool : Tool
 
     public override ToolEffect Effect => ToolEffect.Read;
 
+    public override bool IsLocal => true;
+
     public override TimeSpan Timeout => TimeSpan.FromSeconds(5);
 
     public override ValueTask<ToolResult> InvokeAsync(ToolContext context, JsonElement arguments, CancellationToken cancellationToken)

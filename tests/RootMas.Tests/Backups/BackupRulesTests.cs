@@ -228,7 +228,21 @@ public sealed class BackupRulesTests
         var left = await installation.RestoreAsync(archive, force: true);
         Assert.Contains(left.Notes, static n => n.Contains("agents.yaml", StringComparison.Ordinal) && n.Contains("--with-config", StringComparison.Ordinal));
         Assert.Contains("# changed", await File.ReadAllTextAsync(agents));
+        string[] notOurs = ["rootmas.env", "server.pem", "tls/key.pem", "notes.txt"]; // no backup holds them
+        foreach (var name in notOurs)
+        {
+            var path = Path.Combine(installation.Config, name);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            await File.WriteAllTextAsync(path, name);
+        }
+
         var taken = await installation.RestoreAsync(archive, force: true, withConfig: true);
+        foreach (var name in notOurs)
+        {
+            Assert.Equal(name, await File.ReadAllTextAsync(Path.Combine(installation.Config, name)));
+            Assert.False(File.Exists(Path.Combine(taken.Aside!, "config", name)));
+        }
+
         Assert.DoesNotContain("# changed", await File.ReadAllTextAsync(agents));
         Assert.False(File.Exists(Path.Combine(installation.Config, "prompts", "mine.md")));
         Assert.Contains("# changed", await File.ReadAllTextAsync(Path.Combine(taken.Aside!, "config", "agents.yaml")));

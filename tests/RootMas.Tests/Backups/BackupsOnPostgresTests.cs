@@ -63,6 +63,36 @@ public sealed class BackupsOnPostgresTests() : BackupTests(DatabaseKind.Postgres
         Assert.Equal(["audit"], await target.RowsAsync($"SELECT tablename FROM pg_tables WHERE schemaname = '{first}' AND tablename = 'audit'"));
     }
 
+    /// <summary>From another machine, as a role of its own: what counts is that somebody works there.</summary>
+    [PostgresFact]
+    public async Task A_server_that_connects_as_another_role_is_seen_and_nothing_is_moved()
+    {
+        await using var live = await Installation.NewAsync();
+        await using var elsewhere = await Installation.NewAsync();
+        await using (await live.StartAsync())
+        {
+            // Makes a database.
+        }
+
+        var archive = live.ArchiveOf(await live.BackUpAsync(verify: false));
+        var who = "operator_" + Guid.NewGuid().ToString("N")[..8];
+        await live.Server.ExecuteAsync($"CREATE ROLE {who} LOGIN SUPERUSER");
+        elsewhere.Settings["Database:ConnectionString"] = live.Server.Url(live.Database).Replace("postgres@", who + "@", StringComparison.Ordinal);
+        using var cli = elsewhere.Cli();
+        await using (await live.StartAsync())
+        {
+            Assert.Equal(5, await cli.RunAsync("backup", "restore", archive, "--force"));
+            Assert.Contains("A server or worker runs on", cli.Notes.ToString(), StringComparison.Ordinal);
+            Assert.Equal(0, await live.CountAsync("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'rootmas_replaced_%'"));
+            Assert.Equal(1, await live.CountAsync("SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename = 'users'"));
+        }
+
+        await cli.DoAsync("backup", "restore", archive, "--force");
+        await live.Server.ExecuteAsync($"REASSIGN OWNED BY {who} TO postgres", live.Database);
+        await live.Server.ExecuteAsync($"DROP OWNED BY {who}", live.Database);
+        await live.Server.ExecuteAsync($"DROP ROLE {who}");
+    }
+
     [PostgresFact]
     public async Task The_audit_key_is_found_in_the_database_which_the_master_key_opens()
     {

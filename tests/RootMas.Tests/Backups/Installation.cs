@@ -91,11 +91,11 @@ internal sealed class Installation : IAsyncDisposable
     }
 
     /// <summary>As the command does it: takes the directory, and lets it go again.</summary>
-    public async Task<RestoreResult> RestoreAsync(string backup, bool force = false, bool withConfig = false, bool withoutKeys = false, bool same = false)
+    public async Task<RestoreResult> RestoreAsync(string backup, bool force = false, bool withConfig = false, bool withoutKeys = false, bool same = false, bool endRuns = false)
     {
         try
         {
-            return await new BackupRestore(Setup(), Desk()).RunAsync(backup, new RestoreChoices(force, withConfig, withoutKeys, same), default);
+            return await new BackupRestore(Setup(), Desk()).RunAsync(backup, new RestoreChoices(force, withConfig, withoutKeys, same, endRuns), default);
         }
         finally
         {
@@ -143,6 +143,14 @@ internal sealed class Installation : IAsyncDisposable
         await using var connection = Connect();
         await connection.OpenAsync();
         return await ListAsync(connection, sql);
+    }
+
+    /// <summary>Beside all programs.</summary>
+    public async Task ExecuteAsync(string sql)
+    {
+        await using var connection = _server is null ? new SqliteConnection($"Data Source={Path.Combine(Data, "rootmas.db")};Pooling=False") : Connect();
+        await connection.OpenAsync();
+        await ListAsync(connection, sql);
     }
 
     public async Task<long> CountAsync(string sql) => long.Parse((await RowsAsync(sql))[0], CultureInfo.InvariantCulture);

@@ -1,6 +1,9 @@
 using System.Net;
+using RootMas.LlmSimulator;
 using RootMas.Server.Backups;
+using RootMas.Server.Cli;
 using RootMas.Server.Identity.Secrets;
+using RootMas.Server.Knowledge.Memory;
 using RootMas.Server.Platform;
 using RootMas.Server.Platform.Data;
 using RootMas.Tests.Support;
@@ -84,6 +87,20 @@ public abstract class RestoredElsewhereTests(DatabaseKind kind) : OnDatabase(kin
         Assert.DoesNotContain(await IdAsync(target), (string[])[id, other]);
     }
 
+    /// <summary>Which one it is, is read by itself.</summary>
+    [DatabaseTheory]
+    [InlineData("users")]
+    [InlineData("audit_head")]
+    public async Task In_the_place_of_another_one_that_is_damaged_it_is_neither_of_the_two(string table)
+    {
+        await using var source = await MadeAsync();
+        await using var target = await MadeAsync();
+        var (id, other, backup) = (await IdAsync(source), await IdAsync(target), await source.BackUpAsync(verify: false));
+        await target.ExecuteAsync($"ALTER TABLE {table} RENAME TO {table}_gone");
+        await target.RestoreAsync(source.ArchiveOf(backup), force: true);
+        Assert.DoesNotContain(await IdAsync(target), (string[])[id, other]);
+    }
+
     [DatabaseFact]
     public async Task A_configuration_that_cannot_be_written_is_said_before_anything_is_changed()
     {
@@ -100,6 +117,116 @@ public abstract class RestoredElsewhereTests(DatabaseKind kind) : OnDatabase(kin
 
         // Where it was not asked for, the rest is restored and that is told.
         Assert.Contains((await source.RestoreAsync(archive, force: true)).Notes, static n => n.Contains("was not put into", StringComparison.Ordinal));
+    }
+
+    [DatabaseFact]
+    public async Task Whom_something_was_taken_from_since_the_backup_is_named_where_the_database_of_before_knows_it()
+    {
+        await using var source = await MadeAsync();
+        string erased;
+        await using (var app = await source.StartAsync())
+        {
+            erased = await app.AddUserAsync("erika");
+            foreach (var name in (string[])["dora", "ruth", "paul", "same"])
+            {
+                await app.AddUserAsync(name);
+            }
+        }
+
+        var backup = await source.BackUpAsync(verify: false);
+        await using (var app = await source.StartAsync())
+        {
+            using var erasing = await app.SendAsync(HttpMethod.Delete, $"/api/v1/users/{erased}", null, ("If-Match", "*"));
+            Assert.True(erasing.IsSuccessStatusCode, await erasing.Content.ReadAsStringAsync());
+            await app.Get<IDatabase>().WriteAsync(
+                static async session =>
+                {
+                    foreach (var change in (string[])["disabled_at = 1 where username = 'dora'", "role = 'readonly' where username = 'ruth'", "password_changed_at = password_changed_at + 1 where username = 'paul'"])
+                    {
+                        await session.Prepared($"update users set {change}").RunAsync();
+                    }
+
+                    return true;
+                },
+                default);
+        }
+
+        var notes = (await source.RestoreAsync(backup.Id, force: true)).Notes;
+        Assert.Contains(notes, static n => n.Contains("dora (disabled); erika (erased); paul (another password); ruth (role readonly instead of user).", StringComparison.Ordinal));
+        Assert.Contains(notes, static n => n.Contains("erased or disabled since", StringComparison.Ordinal));
+
+        // What stands there now is the backup: nothing was taken from anybody since.
+        Assert.DoesNotContain((await source.RestoreAsync(backup.Id, force: true)).Notes, static n => n.Contains("erika", StringComparison.Ordinal));
+    }
+
+    /// <summary>Its source goes on with them: a drill must not do it a second time.</summary>
+    [DatabaseTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Runs_of_the_archive_are_cancelled_before_they_ask_anything_if_that_is_asked_for(bool end)
+    {
+        await using var source = await MadeAsync();
+        await using var target = await Installation.NewAsync();
+        target.Settings["Backups:Key"] = Key;
+        var (runs, archive) = await WithUnfinishedRunsAsync(source);
+        var result = await target.RestoreAsync(archive, endRuns: end);
+        Assert.Contains(result.Notes, n => n.StartsWith("3 unfinished runs", StringComparison.Ordinal) && n.Contains("--end-runs", StringComparison.Ordinal) == !end);
+        Assert.Equal(end ? 3 : 0, await target.CountAsync("SELECT count(*) FROM run_inbox WHERE key = 'cancel'"));
+        Assert.Equal(end ? 1 : 2, await target.CountAsync("SELECT count(*) FROM memory_jobs"));
+        if (!end)
+        {
+            return; // they go on: BackupTests
+        }
+
+        await using var sim = await Simulator.StartAsync("default: { text: \"Asked again.\" }");
+        await using var app = await target.StartAsync(o => (o.Environment["OPENAI_BASE_URL"], o.Environment["OPENAI_API_KEY"]) = (sim.OpenAiUrl, "sk-simulator"));
+        foreach (var run in runs)
+        {
+            await Wait.UntilAsync(static async at => (await at.app.GetJsonAsync($"/api/v1/runs/{at.run}")).Text("status") == "cancelled", (app, run), "The run was not cancelled");
+        }
+
+        Assert.Empty(sim.Calls);
+    }
+
+    /// <summary>One that waits for a person, one at its model and one in the queue, and an archive of that moment.</summary>
+    private static async Task<(List<string> Runs, string Archive)> WithUnfinishedRunsAsync(Installation source)
+    {
+        await using var sim = await Simulator.StartAsync("""
+            rules:
+              - match: { last_user: "Ask me", last_role: user }
+                answer: { tool_calls: [ { name: ask_user, arguments: { question: "Where to?" } } ] }
+            default: { text: "Here is the answer." }
+            """);
+        await using var app = await source.StartAsync(o =>
+        {
+            (o.Environment["OPENAI_BASE_URL"], o.Environment["OPENAI_API_KEY"]) = (sim.OpenAiUrl, "sk-simulator");
+            o.Settings["Runs:Parallelism"] = "1";
+        });
+        List<string> runs = [(await app.PostJsonAsync("/api/v1/chat", new { message = "Ask me", team = "solo" }, HttpStatusCode.Accepted)).Text("run_id")!];
+        var hold = sim.Hold(new HoldSpec { At = HoldPoint.Before });
+        for (var i = 0; i < 2; i++)
+        {
+            var conversation = (await app.PostJsonAsync("/api/v1/conversations", new { team = "solo" }, HttpStatusCode.Created)).Text("id")!;
+            runs.Add((await app.PostJsonAsync($"/api/v1/conversations/{conversation}/runs", new { message = "A question" }, HttpStatusCode.Accepted)).Text("run_id")!);
+            await hold.Reached;
+        }
+
+        Assert.Equal(["queued", "running", "waiting_input"], (await source.RowsAsync("SELECT status FROM runs WHERE ended_at IS NULL")).Order(StringComparer.Ordinal));
+        await app.Get<IDatabase>().WriteAsync(
+            static async session =>
+            {
+                foreach (var (run, due) in ((string, DateTimeOffset)[])[("ended", session.Now.AddDays(1)), ("skipped", MemoryQueue.Never)])
+                {
+                    await session.Prepared("INSERT INTO memory_jobs (run_id, owner_id, conversation_id, message_id, due_at, created_at) SELECT @run, id, @run, @run, @due, @now FROM users LIMIT 1")
+                        .Set("run", run).Set("due", due).Set("now", session.Now).RunAsync();
+                }
+
+                return true;
+            },
+            default);
+        var made = await app.PostJsonAsync("/api/v1/backups", new { }, HttpStatusCode.Created);
+        sim.ReleaseAll();
+        return (runs, Path.Combine(source.Backups, BackupNames.ArchiveOf(made.Text("id")!)));
     }
 
     private static async Task<Installation> MadeAsync()

@@ -31,15 +31,20 @@ public sealed class CompletionStopTests
     {
         using var body = new StringContent($$"""{"model":"solo","messages":[{"role":"user","content":"Hi"}],"stream":{{(stream ? "true" : "false")}}}""", Encoding.UTF8, "application/json");
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions") { Content = body };
-        var reading = ReadAsync(world.App.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead));
+        var asking = world.App.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         await world.Sim.WaitForCallsAsync(1);
+        if (stream)
+        {
+            await asking; // before its first piece it would be answered as without a stream
+        }
+
         var run = "";
         await Wait.UntilAsync(async w => (run = await NewestAsync(w)).Length > 0, world, "The run was not listed"); // the model may be asked before the run is on the disk
         await world.App.StopAsync();
 
-        var (response, text) = await reading;
-        using (response)
+        using (var response = await asking)
         {
+            var text = await response.Content.ReadAsStringAsync();
             var error = JsonElement.Parse(stream ? text.Split("\n\n").First(static f => f.StartsWith("data: {\"error\"", StringComparison.Ordinal))["data: ".Length..] : text).GetProperty("error");
             Assert.Equal(stream, text.Contains("\"finish_reason\":\"error\"", StringComparison.Ordinal) && text.EndsWith("data: [DONE]\n\n", StringComparison.Ordinal));
             Assert.Equal(("server_stopping", "server_error"), (error.GetProperty("code").GetString(), error.GetProperty("type").GetString()));
@@ -53,10 +58,4 @@ public sealed class CompletionStopTests
 
     private static async Task<string> NewestAsync(ChatWorld world) =>
         (await world.App.GetJsonAsync("/api/v1/runs")).GetProperty("items").EnumerateArray().Select(static r => r.GetProperty("id").GetString()!).FirstOrDefault("");
-
-    private static async Task<(HttpResponseMessage Response, string Text)> ReadAsync(Task<HttpResponseMessage> asking)
-    {
-        var response = await asking;
-        return (response, await response.Content.ReadAsStringAsync());
-    }
 }

@@ -5,38 +5,18 @@ using RootMas.Tests.Support;
 namespace RootMas.Tests.Cli;
 
 /// <summary><c>rootmas chat</c> at a terminal and in a pipe, on a server of the same data directory.</summary>
-public sealed class ChatCommandTests : IAsyncLifetime
+public sealed class ChatCommandTests() : SimulatedTests("""{"default":{"text":"Good morning, said the model."}}""")
 {
-    private Simulator _sim = null!;
-    private TestApp _app = null!;
-
-    public async Task InitializeAsync()
-    {
-        _sim = await Simulator.StartAsync("""{"default":{"text":"Good morning, said the model."}}""");
-        _app = await TestApp.StartAsync(o =>
-        {
-            o.Environment["OPENAI_BASE_URL"] = _sim.OpenAiUrl;
-            o.Environment["OPENAI_API_KEY"] = "sk-simulator";
-            o.Settings["Outbound:Allow:0"] = new Uri(_sim.BaseUrl).Authority;
-        });
-    }
-
-    public async Task DisposeAsync()
-    {
-        await _app.DisposeAsync();
-        await _sim.DisposeAsync();
-    }
-
     [Fact]
     public async Task A_terminal_sees_the_answer_grow_once_and_one_quiet_line_for_each_agent_and_tool()
     {
-        _sim.Use("""
+        Sim.Use("""
             rules:
               - match: { last_role: tool }
                 answer: { text: "It is {{tool_result}}.", piece_chars: 3 }
             default: { tool_calls: [ { name: calculator, arguments: { expression: "6*7" } } ] }
             """);
-        using var person = new CliSession(_app.Data) { IsPerson = true };
+        using var person = new CliSession(App.Data) { IsPerson = true };
         person.Environment["NO_COLOR"] = "1";
         var shown = await person.DoAsync("chat", "six times seven");
 
@@ -54,18 +34,18 @@ public sealed class ChatCommandTests : IAsyncLifetime
     public async Task What_came_while_the_connection_was_gone_is_not_missing_on_the_terminal()
     {
         const string Whole = "The whole answer, from the first to the last word.";
-        _sim.Use($$"""default: { text: "{{Whole}}", piece_chars: 3 }""");
-        await using var way = new CuttingProxy(_app.Url.Port);
+        Sim.Use($$"""default: { text: "{{Whole}}", piece_chars: 3 }""");
+        await using var way = new CuttingProxy(App.Url.Port);
         using var person = new CliSession { IsPerson = true };
         person.Environment["NO_COLOR"] = "1";
-        person.Environment["ROOTMAS_API_KEY"] = (await File.ReadAllTextAsync(Path.Combine(_app.Data, "local-token"))).Trim();
-        var hold = _sim.Hold(new HoldSpec { At = HoldPoint.Middle });
+        person.Environment["ROOTMAS_API_KEY"] = (await File.ReadAllTextAsync(Path.Combine(App.Data, "local-token"))).Trim();
+        var hold = Sim.Hold(new HoldSpec { At = HoldPoint.Middle });
         var chat = person.RunAsync("chat", "hello", "--server", $"http://127.0.0.1:{way.Port}");
         await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
         await Wait.UntilAsync(static p => Task.FromResult(p.Output.ToString().Contains("The whole", StringComparison.Ordinal)), person, "nothing was shown");
         way.Let(Traffic.Refused);
         hold.Release();
-        await Wait.UntilAsync(static async a => (await a.GetJsonAsync("/api/v1/runs")).GetProperty("items")[0].GetProperty("status").GetString() == "completed", _app, "the run did not end");
+        await Wait.UntilAsync(static async a => (await a.GetJsonAsync("/api/v1/runs")).GetProperty("items")[0].GetProperty("status").GetString() == "completed", App, "the run did not end");
         way.Let(Traffic.Flows);
         Assert.True(await chat == 0, person.Notes.ToString());
         var lines = person.Output.ToString().Split('\n');
@@ -76,7 +56,7 @@ public sealed class ChatCommandTests : IAsyncLifetime
     [Fact]
     public async Task A_pipe_gets_the_answer_alone_and_json_gets_every_event()
     {
-        using var pipe = new CliSession(_app.Data);
+        using var pipe = new CliSession(App.Data);
         pipe.Type("hello");
         pipe.EndInput();
         Assert.Equal("Good morning, said the model.\n", await pipe.DoAsync("chat"));
@@ -93,7 +73,7 @@ public sealed class ChatCommandTests : IAsyncLifetime
     [Fact]
     public async Task An_answer_that_cannot_be_written_is_no_lost_connection_and_no_success()
     {
-        using var pipe = new CliSession(_app.Data);
+        using var pipe = new CliSession(App.Data);
         pipe.Output.IsFull = true;
         foreach (var json in (string[][])[[], ["--json"]])
         {
@@ -111,12 +91,12 @@ public sealed class ChatCommandTests : IAsyncLifetime
     [Fact]
     public async Task Without_a_text_a_person_is_asked_for_it_and_nothing_is_a_usage_error()
     {
-        using var person = new CliSession(_app.Data) { IsPerson = true };
+        using var person = new CliSession(App.Data) { IsPerson = true };
         person.Type("hello");
         Assert.Equal("Good morning, said the model.\n", await person.DoAsync("chat"));
         Assert.Contains("You:", person.Notes.ToString());
 
-        using var empty = new CliSession(_app.Data);
+        using var empty = new CliSession(App.Data);
         empty.EndInput();
         Assert.Equal(2, await empty.RunAsync("chat"));
         Assert.Contains("nothing to ask", empty.Notes.ToString());
@@ -125,24 +105,24 @@ public sealed class ChatCommandTests : IAsyncLifetime
     [Fact]
     public async Task A_conversation_goes_on_and_what_is_wrong_in_a_request_is_named()
     {
-        using var pipe = new CliSession(_app.Data);
+        using var pipe = new CliSession(App.Data);
         await pipe.DoAsync("chat", "My name is Ann");
         var conversation = pipe.Notes.ToString().Split("in conversation ")[1].Split('\n')[0];
         await pipe.DoAsync("chat", "What is my name?", "--conversation", conversation);
-        Assert.Contains("My name is Ann", _sim.Calls[^1].Body);
+        Assert.Contains("My name is Ann", Sim.Calls[^1].Body);
 
         Assert.Equal(3, await pipe.RunAsync("chat", "hello", "--conversation", Guid.CreateVersion7().ToString()));
         Assert.NotEqual(0, await pipe.RunAsync("chat", "hello", "--team", "nobody"));
         Assert.Contains("nobody", pipe.Notes.ToString());
-        Assert.Equal(conversation, Assert.Single((await _app.GetJsonAsync("/api/v1/conversations")).GetProperty("items").EnumerateArray()).GetProperty("id").GetString()); // nothing is left of what was refused
+        Assert.Equal(conversation, Assert.Single((await App.GetJsonAsync("/api/v1/conversations")).GetProperty("items").EnumerateArray()).GetProperty("id").GetString()); // nothing is left of what was refused
     }
 
     [Fact]
     public async Task Ctrl_c_cancels_the_run_and_the_command_ends_with_130()
     {
-        _sim.Use("""{"default":{"text":"one two three four"}}""");
-        _sim.Hold(new HoldSpec { At = HoldPoint.Middle });
-        using var person = new CliSession(_app.Data) { IsPerson = true };
+        Sim.Use("""{"default":{"text":"one two three four"}}""");
+        Sim.Hold(new HoldSpec { At = HoldPoint.Middle });
+        using var person = new CliSession(App.Data) { IsPerson = true };
         var chat = person.RunAsync("chat", "hello");
         await person.Output.ContainsAsync("one");
         person.Press();
@@ -156,8 +136,8 @@ public sealed class ChatCommandTests : IAsyncLifetime
     [Fact]
     public async Task Ctrl_c_at_a_question_cancels_the_run_and_asks_no_more()
     {
-        _sim.Use("""{"default":{"tool_calls":[{"name":"ask_user","arguments":{"question":"Where to?"}}]}}""");
-        using var person = new CliSession(_app.Data) { IsPerson = true };
+        Sim.Use("""{"default":{"tool_calls":[{"name":"ask_user","arguments":{"question":"Where to?"}}]}}""");
+        using var person = new CliSession(App.Data) { IsPerson = true };
         var chat = person.RunAsync("chat", "hello");
         await person.Notes.ContainsAsync("Answer:");
         person.Press();
@@ -170,10 +150,10 @@ public sealed class ChatCommandTests : IAsyncLifetime
     [Fact]
     public async Task Ctrl_c_at_the_question_of_an_attached_run_leaves_it_waiting()
     {
-        _sim.Use("""{"default":{"tool_calls":[{"name":"ask_user","arguments":{"question":"Where to?"}}]}}""");
-        using var pipe = new CliSession(_app.Data);
+        Sim.Use("""{"default":{"tool_calls":[{"name":"ask_user","arguments":{"question":"Where to?"}}]}}""");
+        using var pipe = new CliSession(App.Data);
         Assert.NotEqual(0, await pipe.RunAsync("chat", "hello"));
-        using var person = new CliSession(_app.Data) { IsPerson = true };
+        using var person = new CliSession(App.Data) { IsPerson = true };
         var attached = person.RunAsync("runs", "attach", RunIdOf(pipe));
         await person.Notes.ContainsAsync("Answer:");
         person.Press();
@@ -186,11 +166,11 @@ public sealed class ChatCommandTests : IAsyncLifetime
     [Fact]
     public async Task A_second_ctrl_c_leaves_at_once_and_says_how_to_attach()
     {
-        _sim.Use("""{"default":{"text":"one two three four"}}""");
-        _sim.Hold(new HoldSpec { At = HoldPoint.Middle });
-        await using var way = new CuttingProxy(_app.Url.Port);
+        Sim.Use("""{"default":{"text":"one two three four"}}""");
+        Sim.Hold(new HoldSpec { At = HoldPoint.Middle });
+        await using var way = new CuttingProxy(App.Url.Port);
         using var person = new CliSession { IsPerson = true };
-        person.Environment["ROOTMAS_API_KEY"] = _app.LocalToken;
+        person.Environment["ROOTMAS_API_KEY"] = App.LocalToken;
         var chat = person.RunAsync("chat", "hello", "--server", $"http://127.0.0.1:{way.Port}");
         await person.Output.ContainsAsync("one");
         way.Let(Traffic.AnswersHeld); // or the run might have ended between the two
@@ -205,23 +185,23 @@ public sealed class ChatCommandTests : IAsyncLifetime
     [Fact]
     public async Task An_answer_that_was_lost_is_asked_for_again_and_makes_no_second_run()
     {
-        using var pipe = new CliSession(_app.Data);
+        using var pipe = new CliSession(App.Data);
         await pipe.DoAsync("chat", "hello");
         var conversation = pipe.Notes.ToString().Split("in conversation ")[1].Split('\n')[0];
-        var before = _sim.Calls.Count;
-        await using var way = new CuttingProxy(_app.Url.Port);
+        var before = Sim.Calls.Count;
+        await using var way = new CuttingProxy(App.Url.Port);
         using var far = new CliSession();
-        far.Environment["ROOTMAS_API_KEY"] = _app.LocalToken;
+        far.Environment["ROOTMAS_API_KEY"] = App.LocalToken;
         way.Let(Traffic.AnswersHeld);
         var chat = far.RunAsync("chat", "hello again", "--conversation", conversation, "--server", $"http://127.0.0.1:{way.Port}");
-        await Wait.UntilAsync(static s => Task.FromResult(s.Sim.Calls.Count > s.Before), (Sim: _sim, Before: before), "the run did not begin");
+        await Wait.UntilAsync(static s => Task.FromResult(s.Sim.Calls.Count > s.Before), (Sim: Sim, Before: before), "the run did not begin");
         way.CutAll();
         way.Let(Traffic.Flows);
 
         Assert.Equal(0, await chat);
         Assert.Contains("asking again", far.Notes.ToString());
-        Assert.Equal(before + 1, _sim.Calls.Count);
-        Assert.Equal(2, (await _app.GetJsonAsync($"/api/v1/runs?conversation={conversation}")).GetProperty("items").GetArrayLength());
+        Assert.Equal(before + 1, Sim.Calls.Count);
+        Assert.Equal(2, (await App.GetJsonAsync($"/api/v1/runs?conversation={conversation}")).GetProperty("items").GetArrayLength());
     }
 
     [Theory]
@@ -240,39 +220,39 @@ public sealed class ChatCommandTests : IAsyncLifetime
     [Fact]
     public async Task A_person_approves_or_refuses_exactly_the_call_that_is_shown()
     {
-        _sim.Use($$$"""
+        Sim.Use($$$"""
             rules:
               - match: { last_role: tool }
                 answer: { text: "{{tool_result}}" }
-            default: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{{_sim.BaseUrl}}}/_tool/pay", body: "five" } } ] }
+            default: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{{Sim.BaseUrl}}}/_tool/pay", body: "five" } } ] }
             """);
-        using var person = new CliSession(_app.Data) { IsPerson = true };
+        using var person = new CliSession(App.Data) { IsPerson = true };
         person.Type("y");
         await person.DoAsync("chat", "pay", "--agent", "multi_tool");
-        Assert.Contains("multi_tool wants to call http_request at " + _sim.BaseUrl, person.Notes.ToString());
-        Assert.Equal(1, _sim.ToolCounts["pay"].Effects);
+        Assert.Contains("multi_tool wants to call http_request at " + Sim.BaseUrl, person.Notes.ToString());
+        Assert.Equal(1, Sim.ToolCounts["pay"].Effects);
 
         person.Type("no");
         await person.DoAsync("chat", "pay", "--agent", "multi_tool");
-        Assert.Equal(1, _sim.ToolCounts["pay"].Effects);
+        Assert.Equal(1, Sim.ToolCounts["pay"].Effects);
     }
 
     [Fact]
     public async Task A_person_answers_a_question_and_a_script_is_told_how_to()
     {
-        _sim.Use("""
+        Sim.Use("""
             rules:
               - match: { last_role: tool }
                 answer: { text: "You chose {{tool_result}}." }
             default: { tool_calls: [ { name: ask_user, arguments: { question: "Which colour?", options: [ red, green ] } } ] }
             """);
-        using var person = new CliSession(_app.Data) { IsPerson = true };
+        using var person = new CliSession(App.Data) { IsPerson = true };
         person.Type("green");
         Assert.Equal("You chose green.\n", await person.DoAsync("chat", "paint it"));
         Assert.Contains("communicator asks: Which colour?", person.Notes.ToString());
         Assert.Contains("- red", person.Notes.ToString());
 
-        using var script = new CliSession(_app.Data);
+        using var script = new CliSession(App.Data);
         Assert.Equal(1, await script.RunAsync("chat", "paint it"));
         Assert.Contains($"rootmas runs answer {RunIdOf(script)}", script.Notes.ToString());
     }
@@ -280,27 +260,27 @@ public sealed class ChatCommandTests : IAsyncLifetime
     [Fact]
     public async Task A_person_decides_about_a_call_that_may_have_taken_effect()
     {
-        _sim.Use($$$"""
+        Sim.Use($$$"""
             tools: { pay: { cut: after, times: 1 } }
             rules:
               - match: { last_role: tool }
                 answer: { text: "{{tool_result}}" }
-            default: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{{_sim.BaseUrl}}}/_tool/pay", body: "five" } } ] }
+            default: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{{Sim.BaseUrl}}}/_tool/pay", body: "five" } } ] }
             """);
-        using var person = new CliSession(_app.Data) { IsPerson = true };
+        using var person = new CliSession(App.Data) { IsPerson = true };
         person.Type("y");
         person.Type("done");
         await person.DoAsync("chat", "pay", "--agent", "multi_tool");
 
         Assert.Contains("is in doubt", person.Notes.ToString());
-        Assert.Equal(1, _sim.ToolCounts["pay"].Effects);
+        Assert.Equal(1, Sim.ToolCounts["pay"].Effects);
     }
 
     [Fact]
     public async Task A_model_cannot_drive_the_terminal()
     {
-        _sim.Use("""{"default":{"text":"\u001b[2Jgone\u0007"}}""");
-        using var person = new CliSession(_app.Data) { IsPerson = true };
+        Sim.Use("""{"default":{"text":"\u001b[2Jgone\u0007"}}""");
+        using var person = new CliSession(App.Data) { IsPerson = true };
         var shown = await person.DoAsync("chat", "hello");
 
         Assert.Contains("gone", shown);
@@ -311,8 +291,8 @@ public sealed class ChatCommandTests : IAsyncLifetime
     [Fact]
     public async Task A_failed_run_is_told_with_its_reason()
     {
-        _sim.Use("""{"default":{"fault":{"kind":"status","status":400}}}""");
-        using var person = new CliSession(_app.Data) { IsPerson = true };
+        Sim.Use("""{"default":{"fault":{"kind":"status","status":400}}}""");
+        using var person = new CliSession(App.Data) { IsPerson = true };
 
         Assert.Equal(1, await person.RunAsync("chat", "hello"));
         Assert.Contains("The run failed: ", person.Notes.ToString());
@@ -328,5 +308,5 @@ public sealed class ChatCommandTests : IAsyncLifetime
 
     private static string RunIdOf(CliSession session) => session.Notes.ToString().Split("run ")[1][..36];
 
-    private Task<JsonElement> RunOfAsync(CliSession session) => _app.GetJsonAsync("/api/v1/runs/" + RunIdOf(session));
+    private Task<JsonElement> RunOfAsync(CliSession session) => App.GetJsonAsync("/api/v1/runs/" + RunIdOf(session));
 }

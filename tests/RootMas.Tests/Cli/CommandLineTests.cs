@@ -1,5 +1,7 @@
+using System.CommandLine;
 using System.Text.Json;
 using RootMas.LlmSimulator;
+using RootMas.Server.Cli;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Cli;
@@ -21,6 +23,33 @@ public sealed class CommandLineTests
         Assert.Equal("'chatt' is not a command. Did you mean 'chat'?\nSee: rootmas --help\n", notes);
         Assert.Equal(0, ok);
         Assert.Matches(@"^\d+\.\d+\.\d+", version);
+    }
+
+    [Fact]
+    public async Task A_word_where_a_number_belongs_is_a_usage_error_of_every_command()
+    {
+        var options = Numbers(CommandLine.Root(), []).ToList();
+        Assert.True(options.Count > 10, "there are few options with numbers");
+        using var cli = new CliSession();
+        foreach (var (words, option) in options)
+        {
+            Assert.Equal(2, await cli.RunAsync([.. words, option, "x"]));
+            Assert.Contains($"'x' for option '{option}'", cli.Notes.ToString(), StringComparison.Ordinal);
+        }
+
+        foreach (var (words, said) in ((string, string)[])[("top --interval 0.1", "between 0.2 and 3600"), ("api-keys create x --days 0", "1 to 36500"), ("runs retry x --from-seq 0", "1 or more")])
+        {
+            Assert.Equal(2, await cli.RunAsync(words.Split(' ')));
+            Assert.Contains(said, cli.Notes.ToString(), StringComparison.Ordinal);
+        }
+
+        static IEnumerable<(string[] Words, string Option)> Numbers(Command command, string[] words) =>
+        [
+            .. command.Options.Where(static o => IsNumber(o.ValueType)).Select(o => (((string[])[.. words, .. command.Arguments.Where(static a => a.Arity.MinimumNumberOfValues > 0).Select(static _ => "a")]), o.Name)),
+            .. command.Subcommands.SelectMany(c => Numbers(c, [.. words, c.Name])),
+        ];
+
+        static bool IsNumber(Type type) => (Nullable.GetUnderlyingType(type) ?? type.GetElementType() ?? type) is var one && (one == typeof(int) || one == typeof(long) || one == typeof(double));
     }
 
     [Fact]

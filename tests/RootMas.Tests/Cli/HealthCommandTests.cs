@@ -30,6 +30,15 @@ public sealed class HealthCommandTests
     [InlineData("http://10.0.0.5:8000", "http://10.0.0.5:8000/")]
     public void It_is_asked_at_an_address_that_it_answers_to(string listens, string asked) => Assert.Equal(asked, ListenAddress.FromHere(new Uri(listens)).ToString());
 
+    [Theory]
+    [InlineData("https://0.0.0.0:8443;http://127.0.0.1:8000", "http://127.0.0.1:8000/")]
+    [InlineData("http://10.0.0.5:8000;http://[::1]:8000", "http://[::1]:8000/")]
+    [InlineData("https://10.0.0.5:8443;https://[::]:9443", "https://127.0.0.1:9443/")]
+    [InlineData("http://10.0.0.5:8000;https://10.0.0.5:8443", "https://10.0.0.5:8443/")]
+    [InlineData("none", null)]
+    public void Of_several_addresses_it_is_asked_at_that_which_answers_this_machine(string listens, string? asked) =>
+        Assert.Equal(asked, ListenAddress.Nearest(ListenAddress.Split(listens))?.ToString());
+
     [Fact]
     public async Task One_that_is_not_ready_says_so_and_can_be_waited_for()
     {

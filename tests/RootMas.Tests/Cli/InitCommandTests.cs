@@ -54,6 +54,26 @@ public sealed class InitCommandTests
         Assert.Equal(FileModes.Private, FileModes.Of(EnvOf(session)));
     }
 
+    [Theory]
+    [InlineData("ROOTMAS_BACKUP_KEY=")]
+    [InlineData("ROOTMAS_BACKUP_KEY_FILE=")]
+    public async Task A_file_in_use_gets_no_first_administrator_again(string key)
+    {
+        using var session = new CliSession();
+        var path = Path.Combine(session.Home, ".env");
+        File.WriteAllText(path, "ROOTMAS_ADMIN_USERNAME=ada\n");
+        await session.DoAsync("init", "--for", "host");
+        Assert.Contains("The first administrator is 'ada'", session.Notes.ToString(), StringComparison.Ordinal);
+
+        // The password's line is removed after the first login, the key is perhaps put into a file.
+        var text = string.Join('\n', File.ReadAllLines(path).Where(static l => !l.Contains("ADMIN", StringComparison.Ordinal))).Replace("ROOTMAS_BACKUP_KEY=", key, StringComparison.Ordinal) + "\n";
+        File.WriteAllText(path, text);
+        await session.DoAsync("init", "--for", "host");
+        Assert.DoesNotContain("ADMIN", File.ReadAllText(path), StringComparison.Ordinal);
+        Assert.StartsWith(text, File.ReadAllText(path), StringComparison.Ordinal);
+        Assert.DoesNotContain("first administrator", session.Notes.ToString(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task What_was_asked_and_the_file_says_otherwise_is_named_line_by_line()
     {

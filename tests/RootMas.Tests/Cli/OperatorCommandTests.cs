@@ -4,6 +4,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using RootMas.LlmSimulator;
 using RootMas.Server.Cli;
+using RootMas.Tests.Deploy;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Cli;
@@ -63,6 +64,62 @@ public sealed class OperatorCommandTests
         Assert.Contains("Nothing:Here", cli.Notes.ToString());
     }
 
+    [Theory]
+    [InlineData("agents.yaml", "agents: {researcher: {rolle: Reads}}", "agents.yaml: agents.researcher.rolle")]
+    [InlineData("teams.yaml", "default: nobody\nteams: {}", "teams.yaml: ")]
+    [InlineData("prompts/researcher.md", null, "agents.researcher.instructions")]
+    public async Task Config_check_names_what_a_start_would_refuse_of_the_config_folder(string name, string? text, string problem)
+    {
+        using var cli = new CliSession();
+        var config = Path.Combine(cli.Home, "config");
+        Releases.Copy(Repository.PathOf("config"), config);
+        Assert.Contains("valid", await cli.DoAsync("config", "check", "--config", config), StringComparison.Ordinal);
+        File.Delete(Path.Combine(config, name));
+        if (text is not null)
+        {
+            await File.WriteAllTextAsync(Path.Combine(config, name), text);
+        }
+
+        Assert.Equal(2, await cli.RunAsync("config", "check", "--config", config));
+        Assert.Contains(problem, cli.Notes.ToString(), StringComparison.Ordinal);
+        Assert.Equal("", cli.Output.ToString());
+        Assert.False(Directory.Exists(cli.Data)); // it only looked
+    }
+
+    /// <summary>As a start does: deploy.sh could never upgrade otherwise.</summary>
+    [Fact]
+    public async Task Config_check_counts_what_was_made_by_the_api_and_notes_names_where_the_database_cannot_be_read()
+    {
+        await using var app = await TestApp.StartAsync();
+        await app.PostJsonAsync("/api/v1/teams", new { name = "legal", description = "Reads contracts.", pattern = "direct", entry = "researcher" }, HttpStatusCode.Created);
+        using var cli = new CliSession(app.Data);
+        var config = Path.Combine(cli.Home, "config");
+        Releases.Copy(Repository.PathOf("config"), config);
+        var teams = Path.Combine(config, "teams.yaml");
+        var text = await File.ReadAllTextAsync(teams);
+        await File.WriteAllTextAsync(teams, text.Replace("default: root-mas", "default: legal", StringComparison.Ordinal));
+        Assert.Contains("valid", await cli.DoAsync("config", "check", "--config", config), StringComparison.Ordinal);
+        Assert.Equal("", cli.Notes.ToString());
+        await File.WriteAllTextAsync(teams, text.Replace("default: root-mas", "default: nobody", StringComparison.Ordinal));
+        Assert.Equal(2, await cli.RunAsync("config", "check", "--config", config));
+
+        using var damaged = new CliSession();
+        Directory.CreateDirectory(damaged.Data, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        await File.WriteAllTextAsync(Path.Combine(damaged.Data, "rootmas.db"), new string('?', 8_192));
+        Assert.Contains("valid", await damaged.DoAsync("config", "check", "--config", config), StringComparison.Ordinal);
+        Assert.Contains("teams.yaml: default: must name a team that exists.", damaged.Notes.ToString(), StringComparison.Ordinal);
+        Assert.Contains("The database cannot be read here", damaged.Notes.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Config_check_says_once_that_there_is_no_config_folder()
+    {
+        using var cli = new CliSession();
+        var nowhere = Path.Combine(cli.Home, "nowhere");
+        Assert.Equal(2, await cli.RunAsync("config", "check", "--config", nowhere));
+        Assert.StartsWith($"{nowhere} is not a folder.", Assert.Single(cli.Notes.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Migrations_are_planned_applied_and_refused_while_a_server_owns_the_data()
     {
@@ -79,6 +136,25 @@ public sealed class OperatorCommandTests
         using var second = new CliSession(app.Data);
         Assert.Equal(5, await second.RunAsync("migrate"));
         Assert.Contains(app.Url.ToString().TrimEnd('/'), second.Notes.ToString());
+    }
+
+    /// <summary>Only root is refused, and only root can give a folder away.</summary>
+    [RootFact]
+    public async Task Root_makes_no_backup_in_the_data_directory_of_another_user()
+    {
+        using var cli = new CliSession();
+        await cli.DoAsync("migrate");
+        await Shell.DoAsync("chown", ["-R", "65534", cli.Data]);
+        var there = Directory.EnumerateFileSystemEntries(cli.Data, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal).ToList();
+        foreach (var words in (string[][])[["backup", "create"], ["backup", "verify"]])
+        {
+            Assert.Equal(2, await cli.RunAsync(words));
+            Assert.Contains("'sudo rootmas …'", cli.Notes.ToString(), StringComparison.Ordinal);
+        }
+
+        Assert.Equal(there, Directory.EnumerateFileSystemEntries(cli.Data, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal));
+        await Shell.DoAsync("chown", ["-R", "0", cli.Data]);
+        await cli.DoAsync("backup", "create");
     }
 
     [Fact]

@@ -5,7 +5,7 @@ using RootMas.Tests.Support;
 namespace RootMas.Tests.Cli;
 
 /// <summary>Questions of runs at a terminal: settled elsewhere while they stand there, and answers that the server does not take.</summary>
-public sealed class RunQuestionsTests : IAsyncLifetime
+public sealed class RunQuestionsTests() : SimulatedTests(AskUser)
 {
     private const string AskUser = """
         rules:
@@ -24,26 +24,6 @@ public sealed class RunQuestionsTests : IAsyncLifetime
         default: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{base_url}}/_tool/pay", body: "five" } } ] }
         """;
 
-    private Simulator _sim = null!;
-    private TestApp _app = null!;
-
-    public async Task InitializeAsync()
-    {
-        _sim = await Simulator.StartAsync(AskUser);
-        _app = await TestApp.StartAsync(o =>
-        {
-            o.Environment["OPENAI_BASE_URL"] = _sim.OpenAiUrl;
-            o.Environment["OPENAI_API_KEY"] = "sk-simulator";
-            o.Settings["Outbound:Allow:0"] = new Uri(_sim.BaseUrl).Authority;
-        });
-    }
-
-    public async Task DisposeAsync()
-    {
-        await _app.DisposeAsync();
-        await _sim.DisposeAsync();
-    }
-
     [Fact]
     public async Task A_question_that_is_answered_elsewhere_is_taken_away_with_what_was_typed_and_the_next_line_answers_the_next_one()
     {
@@ -52,7 +32,7 @@ public sealed class RunQuestionsTests : IAsyncLifetime
         await person.Notes.ContainsAsync("Which colour?\nAnswer: ");
         person.Begin("re");
         await person.Notes.ContainsAsync("Answer: re");
-        await _app.PostJsonAsync($"/api/v1/runs/{RunIdOf(person)}/input", new { text = "green" }, HttpStatusCode.Accepted);
+        await App.PostJsonAsync($"/api/v1/runs/{RunIdOf(person)}/input", new { text = "green" }, HttpStatusCode.Accepted);
         await person.Notes.ContainsAsync("It was decided elsewhere.");
         await person.Notes.ContainsAsync("Which size?\nAnswer: ");
         person.Type("large");
@@ -66,7 +46,7 @@ public sealed class RunQuestionsTests : IAsyncLifetime
     [InlineData("deny", 0)]
     public async Task A_call_of_a_run_below_that_is_decided_elsewhere_is_asked_about_no_more(string decision, int effects)
     {
-        _sim.Use("""
+        Sim.Use("""
             rules:
               - match: { agent: communicator, last_role: user }
                 answer: { tool_calls: [ { name: delegate, arguments: { agent: multi_tool, task: "pay" } } ] }
@@ -77,13 +57,13 @@ public sealed class RunQuestionsTests : IAsyncLifetime
         using var person = NewPerson();
         var chat = person.RunAsync("chat", "pay");
         await person.Notes.ContainsAsync("[y/N] ");
-        var approval = (await _app.GetJsonAsync("/api/v1/approvals")).GetProperty("items")[0];
-        await _app.PostJsonAsync($"/api/v1/approvals/{approval.GetProperty("id").GetString()}", new { decision, arguments_hash = approval.GetProperty("arguments_hash").GetString() });
+        var approval = (await App.GetJsonAsync("/api/v1/approvals")).GetProperty("items")[0];
+        await App.PostJsonAsync($"/api/v1/approvals/{approval.GetProperty("id").GetString()}", new { decision, arguments_hash = approval.GetProperty("arguments_hash").GetString() });
 
         Assert.Equal(0, await chat);
         Assert.Equal("Done.\n", person.Output.ToString());
         Assert.Contains("It was decided elsewhere.", person.Notes.ToString(), StringComparison.Ordinal);
-        Assert.Equal(effects, _sim.ToolCounts.Values.Sum(static t => t.Effects));
+        Assert.Equal(effects, Sim.ToolCounts.Values.Sum(static t => t.Effects));
     }
 
     [Fact]
@@ -92,7 +72,7 @@ public sealed class RunQuestionsTests : IAsyncLifetime
         using var person = NewPerson();
         var chat = person.RunAsync("chat", "paint it");
         await person.Notes.ContainsAsync("Answer: ");
-        await _app.PostJsonAsync($"/api/v1/runs/{RunIdOf(person)}/cancel", new { reason = "enough" }, HttpStatusCode.Accepted);
+        await App.PostJsonAsync($"/api/v1/runs/{RunIdOf(person)}/cancel", new { reason = "enough" }, HttpStatusCode.Accepted);
 
         Assert.Equal(130, await chat);
         Assert.Contains("The run was cancelled: enough", person.Notes.ToString(), StringComparison.Ordinal);
@@ -111,7 +91,7 @@ public sealed class RunQuestionsTests : IAsyncLifetime
     [Fact]
     public async Task A_repeat_is_not_offered_before_its_time_and_one_that_is_refused_leaves_the_question_standing()
     {
-        _sim.Use(Pay);
+        Sim.Use(Pay);
         using var person = NewPerson();
         person.Type("y");
         person.Type("repeat");
@@ -123,14 +103,14 @@ public sealed class RunQuestionsTests : IAsyncLifetime
         Assert.Contains("[done/cancel] repeat\n", notes, StringComparison.Ordinal);
         Assert.Contains("Repeating is possible from ", notes, StringComparison.Ordinal); // by the server
         Assert.Contains("[done/cancel] done\n", notes, StringComparison.Ordinal);
-        Assert.Equal(1, _sim.ToolCounts["pay"].Effects);
+        Assert.Equal(1, Sim.ToolCounts["pay"].Effects);
     }
 
     [Fact]
     public async Task Whoever_has_the_server_decides_in_the_run_of_a_bots_end_user_and_sees_the_exact_call()
     {
-        _sim.Use(Pay);
-        using var bot = await _app.AsAsync("bot", "agent");
+        Sim.Use(Pay);
+        using var bot = await App.AsAsync("bot", "agent");
         var run = (await bot.PostAsync("/api/v1/chat", new { message = "pay", agent = "multi_tool", user_id = "alice" }, HttpStatusCode.Accepted)).GetProperty("run_id").GetString()!;
         using var person = NewPerson();
         person.Type("y");
@@ -139,13 +119,13 @@ public sealed class RunQuestionsTests : IAsyncLifetime
 
         Assert.Contains("/_tool/pay", person.Notes.ToString(), StringComparison.Ordinal);
         Assert.Contains("The call of http_request is in doubt", person.Notes.ToString(), StringComparison.Ordinal);
-        Assert.Equal(1, _sim.ToolCounts["pay"].Effects);
-        Assert.Equal("completed", (await _app.GetJsonAsync("/api/v1/runs/" + run)).GetProperty("status").GetString());
+        Assert.Equal(1, Sim.ToolCounts["pay"].Effects);
+        Assert.Equal("completed", (await App.GetJsonAsync("/api/v1/runs/" + run)).GetProperty("status").GetString());
     }
 
     private CliSession NewPerson()
     {
-        var person = new CliSession(_app.Data) { IsPerson = true };
+        var person = new CliSession(App.Data) { IsPerson = true };
         person.Environment["NO_COLOR"] = "1";
         return person;
     }

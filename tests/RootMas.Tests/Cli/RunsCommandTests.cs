@@ -6,33 +6,13 @@ using RootMas.Tests.Support;
 namespace RootMas.Tests.Cli;
 
 /// <summary><c>rootmas runs</c> and <c>rootmas approvals</c>.</summary>
-public sealed class RunsCommandTests : IAsyncLifetime
+public sealed class RunsCommandTests() : SimulatedTests("""{"default":{"text":"The answer."}}""")
 {
-    private Simulator _sim = null!;
-    private TestApp _app = null!;
-
-    public async Task InitializeAsync()
-    {
-        _sim = await Simulator.StartAsync("""{"default":{"text":"The answer."}}""");
-        _app = await TestApp.StartAsync(o =>
-        {
-            o.Environment["OPENAI_BASE_URL"] = _sim.OpenAiUrl;
-            o.Environment["OPENAI_API_KEY"] = "sk-simulator";
-            o.Settings["Outbound:Allow:0"] = new Uri(_sim.BaseUrl).Authority;
-        });
-    }
-
-    public async Task DisposeAsync()
-    {
-        await _app.DisposeAsync();
-        await _sim.DisposeAsync();
-    }
-
     [Fact]
     public async Task Runs_are_listed_for_people_for_pipes_and_as_json()
     {
-        using var pipe = new CliSession(_app.Data);
-        using var person = new CliSession(_app.Data) { IsPerson = true };
+        using var pipe = new CliSession(App.Data);
+        using var person = new CliSession(App.Data) { IsPerson = true };
         await pipe.DoAsync("chat", "hello");
 
         var row = Assert.Single((await pipe.DoAsync("runs", "list")).Split('\n', StringSplitOptions.RemoveEmptyEntries)).Split('\t');
@@ -48,13 +28,13 @@ public sealed class RunsCommandTests : IAsyncLifetime
     [Fact]
     public async Task A_run_is_shown_with_its_children_and_its_answer()
     {
-        _sim.Use("""
+        Sim.Use("""
             rules:
               - match: { agent: communicator, last_role: user }
                 answer: { tool_calls: [ { name: delegate, arguments: { agent: researcher, task: "look" } } ] }
             default: { text: "The answer." }
             """);
-        using var pipe = new CliSession(_app.Data);
+        using var pipe = new CliSession(App.Data);
         await pipe.DoAsync("chat", "hello");
         var id = IdOf(pipe);
         var shown = (await pipe.DoAsync("runs", "show", id)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
@@ -69,10 +49,10 @@ public sealed class RunsCommandTests : IAsyncLifetime
     [Fact]
     public async Task An_attached_command_leaves_the_run_alone_and_cancel_ends_it()
     {
-        _sim.Use("""{"default":{"text":"one two three four"}}""");
-        _sim.Hold(new HoldSpec { At = HoldPoint.Middle });
-        using var starter = new CliSession(_app.Data) { IsPerson = true };
-        using var watcher = new CliSession(_app.Data) { IsPerson = true };
+        Sim.Use("""{"default":{"text":"one two three four"}}""");
+        Sim.Hold(new HoldSpec { At = HoldPoint.Middle });
+        using var starter = new CliSession(App.Data) { IsPerson = true };
+        using var watcher = new CliSession(App.Data) { IsPerson = true };
         var chat = starter.RunAsync("chat", "hello");
         await starter.Output.ContainsAsync("one");
         var id = IdOf(starter);
@@ -81,7 +61,7 @@ public sealed class RunsCommandTests : IAsyncLifetime
         watcher.Press();
         Assert.Equal(130, await attached);
         Assert.Contains($"The run goes on. See it with: rootmas runs attach {id}", watcher.Notes.ToString());
-        Assert.Equal("running", (await _app.GetJsonAsync("/api/v1/runs/" + id)).GetProperty("status").GetString());
+        Assert.Equal("running", (await App.GetJsonAsync("/api/v1/runs/" + id)).GetProperty("status").GetString());
 
         await watcher.DoAsync("runs", "cancel", id);
         Assert.Contains("Cancelled.", watcher.Notes.ToString());
@@ -91,18 +71,18 @@ public sealed class RunsCommandTests : IAsyncLifetime
     [Fact]
     public async Task A_run_that_had_ended_is_not_cancelled()
     {
-        using var pipe = new CliSession(_app.Data);
+        using var pipe = new CliSession(App.Data);
         await pipe.DoAsync("chat", "hello");
         var id = IdOf(pipe);
         Assert.Equal(5, await pipe.RunAsync("runs", "cancel", id));
         Assert.Equal("The run had ended (completed).\n", pipe.Notes.ToString());
-        Assert.Equal("completed", (await _app.GetJsonAsync("/api/v1/runs/" + id)).GetProperty("status").GetString());
+        Assert.Equal("completed", (await App.GetJsonAsync("/api/v1/runs/" + id)).GetProperty("status").GetString());
     }
 
     [Fact]
     public async Task A_name_that_is_none_means_nothing_else()
     {
-        using var pipe = new CliSession(_app.Data);
+        using var pipe = new CliSession(App.Data);
         await pipe.DoAsync("memory", "add", "The office is on the third floor.");
         string[][] commands =
         [
@@ -122,12 +102,12 @@ public sealed class RunsCommandTests : IAsyncLifetime
     [Fact]
     public async Task A_question_of_somebody_elses_run_is_left_to_its_owner()
     {
-        _sim.Use("""{"default":{"tool_calls":[{"name":"ask_user","arguments":{"question":"Which colour?"}}]}}""");
-        using var ann = await _app.AsAsync("ann");
+        Sim.Use("""{"default":{"tool_calls":[{"name":"ask_user","arguments":{"question":"Which colour?"}}]}}""");
+        using var ann = await App.AsAsync("ann");
         var conversation = (await ann.PostAsync("/api/v1/conversations", new { }, System.Net.HttpStatusCode.Created)).GetProperty("id").GetString();
         var run = (await ann.PostAsync($"/api/v1/conversations/{conversation}/runs", new { message = "paint it" }, System.Net.HttpStatusCode.Accepted)).GetProperty("run_id").GetString()!;
         await Wait.UntilAsync(async a => (await a.GetAsync("/api/v1/runs/" + run)).GetProperty("status").GetString() == "waiting_input", ann, "the run did not ask");
-        using var person = new CliSession(_app.Data) { IsPerson = true };
+        using var person = new CliSession(App.Data) { IsPerson = true };
         Assert.Equal(1, await person.RunAsync("runs", "attach", run));
         Assert.Contains("waits for a word of the run's owner", person.Notes.ToString(), StringComparison.Ordinal);
         Assert.DoesNotContain("asks:", person.Notes.ToString(), StringComparison.Ordinal);
@@ -137,7 +117,7 @@ public sealed class RunsCommandTests : IAsyncLifetime
     [Fact]
     public async Task A_retry_is_a_new_run_of_the_same_input()
     {
-        using var pipe = new CliSession(_app.Data);
+        using var pipe = new CliSession(App.Data);
         await pipe.DoAsync("chat", "hello");
         await pipe.DoAsync("runs", "retry", IdOf(pipe));
         var again = pipe.Notes.ToString().Split("rootmas runs attach ")[1].Trim();
@@ -146,20 +126,20 @@ public sealed class RunsCommandTests : IAsyncLifetime
         await pipe.DoAsync("runs", "retry", again, "--from-seq", "2");
         Assert.Equal(2, await pipe.RunAsync("runs", "retry", again, "--from-seq", "-1"));
         Assert.Contains("1 or more", pipe.Notes.ToString());
-        using var refused = await _app.PostAsync($"/api/v1/runs/{again}/retry", """{"from_seq":0}""");
+        using var refused = await App.PostAsync($"/api/v1/runs/{again}/retry", """{"from_seq":0}""");
         Assert.Contains("\"must be at least 1\"", await refused.Content.ReadAsStringAsync());
     }
 
     [Fact]
     public async Task A_question_is_answered_and_a_second_answer_is_a_conflict()
     {
-        _sim.Use("""
+        Sim.Use("""
             rules:
               - match: { last_role: tool }
                 answer: { text: "You chose {{tool_result}}." }
             default: { tool_calls: [ { name: ask_user, arguments: { question: "Which colour?" } } ] }
             """);
-        using var pipe = new CliSession(_app.Data);
+        using var pipe = new CliSession(App.Data);
         await pipe.RunAsync("chat", "paint it");
         var id = IdOf(pipe);
         Assert.Equal(5, await pipe.RunAsync("runs", "resolve", id, "call_1", "done"));
@@ -172,16 +152,16 @@ public sealed class RunsCommandTests : IAsyncLifetime
     [Fact]
     public async Task What_a_run_below_asked_before_is_asked_of_whoever_attaches_to_its_root()
     {
-        _sim.Use($$$"""
+        Sim.Use($$$"""
             rules:
               - match: { agent: communicator, last_role: user }
                 answer: { tool_calls: [ { name: delegate, arguments: { agent: multi_tool, task: "pay" } } ] }
               - match: { agent: multi_tool, last_role: user }
-                answer: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{{_sim.BaseUrl}}}/_tool/pay", body: "five" } } ] }
+                answer: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{{Sim.BaseUrl}}}/_tool/pay", body: "five" } } ] }
             default: { text: "Done." }
             """);
-        using var pipe = new CliSession(_app.Data);
-        using var person = new CliSession(_app.Data) { IsPerson = true };
+        using var pipe = new CliSession(App.Data);
+        using var person = new CliSession(App.Data) { IsPerson = true };
         Assert.Equal(1, await pipe.RunAsync("chat", "pay"));
         var root = IdOf(pipe);
         Assert.Equal(1, await pipe.RunAsync("runs", "attach", root));
@@ -189,20 +169,20 @@ public sealed class RunsCommandTests : IAsyncLifetime
 
         person.Type("y");
         Assert.Equal("Done.\n", await person.DoAsync("runs", "attach", root));
-        Assert.Equal(1, _sim.ToolCounts["pay"].Effects);
+        Assert.Equal(1, Sim.ToolCounts["pay"].Effects);
     }
 
     [Fact]
     public async Task Approvals_are_listed_and_decided()
     {
-        _sim.Use($$$"""
+        Sim.Use($$$"""
             rules:
               - match: { last_role: tool }
                 answer: { text: "{{tool_result}}" }
-            default: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{{_sim.BaseUrl}}}/_tool/pay", body: "five" } } ] }
+            default: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{{Sim.BaseUrl}}}/_tool/pay", body: "five" } } ] }
             """);
-        using var pipe = new CliSession(_app.Data);
-        using var person = new CliSession(_app.Data) { IsPerson = true };
+        using var pipe = new CliSession(App.Data);
+        using var person = new CliSession(App.Data) { IsPerson = true };
         Assert.Equal(1, await pipe.RunAsync("chat", "pay", "--agent", "multi_tool"));
         var approval = pipe.Notes.ToString().Split("rootmas approvals approve ")[1].Split(' ')[0];
         Assert.Contains("http_request", await person.DoAsync("approvals", "list"));
@@ -214,30 +194,30 @@ public sealed class RunsCommandTests : IAsyncLifetime
         Assert.Equal(5, await pipe.RunAsync("approvals", "approve", approval));
         Assert.Contains("already decided: denied", pipe.Notes.ToString());
         Assert.Equal(3, await pipe.RunAsync("approvals", "approve", Guid.CreateVersion7().ToString()));
-        Assert.Empty(_sim.ToolCounts);
+        Assert.Empty(Sim.ToolCounts);
 
         await pipe.RunAsync("chat", "pay", "--agent", "multi_tool");
         var (id, next) = (IdOf(pipe), pipe.Notes.ToString().Split("rootmas approvals approve ")[1].Split(' ')[0]);
         await pipe.DoAsync("approvals", "approve", next);
         await pipe.DoAsync("runs", "attach", id);
-        Assert.Equal(1, _sim.ToolCounts["pay"].Effects);
+        Assert.Equal(1, Sim.ToolCounts["pay"].Effects);
     }
 
     [Fact]
-    public async Task An_approval_is_decided_by_its_id_however_many_came_after_it_and_the_list_says_that_there_are_more()
+    public async Task AnApproval_is_decided_by_its_id_however_many_came_after_it_and_the_list_says_that_there_are_more()
     {
-        _sim.Use("""
+        Sim.Use("""
             rules:
               - match: { last_role: tool }
                 answer: { text: "{{tool_result}}" }
             default: { tool_calls: [ { name: http_request, arguments: { method: POST, url: "{{base_url}}/_tool/pay", body: "five" } } ] }
             """);
-        using var pipe = new CliSession(_app.Data);
+        using var pipe = new CliSession(App.Data);
         Assert.Equal(1, await pipe.RunAsync("chat", "pay", "--agent", "multi_tool"));
         var (run, first) = (IdOf(pipe), pipe.Notes.ToString().Split("rootmas approvals approve ")[1].Split(' ')[0]);
         Assert.Equal(first, (await pipe.DoAsync("approvals", "list")).Split('\t')[0]);
         Assert.DoesNotContain("More wait", pipe.Notes.ToString());
-        await _app.Get<IDatabase>().WriteAsync(
+        await App.Get<IDatabase>().WriteAsync(
             session => session.ExecuteAsync(
                 """
                 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
@@ -254,13 +234,13 @@ public sealed class RunsCommandTests : IAsyncLifetime
 
         await pipe.DoAsync("approvals", "approve", first);
         await pipe.DoAsync("runs", "attach", run);
-        Assert.Equal(1, _sim.ToolCounts["pay"].Effects);
+        Assert.Equal(1, Sim.ToolCounts["pay"].Effects);
     }
 
     [Fact]
     public async Task What_is_not_there_is_not_found()
     {
-        using var pipe = new CliSession(_app.Data);
+        using var pipe = new CliSession(App.Data);
         var nobody = Guid.CreateVersion7().ToString();
         foreach (var command in new string[][] { ["show", nobody], ["attach", nobody], ["cancel", nobody], ["retry", nobody], ["answer", nobody, "x"], ["show", "nonsense"] })
         {

@@ -78,6 +78,26 @@ public sealed class DeployOnPostgresTests : IAsyncLifetime
         Assert.NotEqual(runs, after);
     }
 
+    /// <summary>As <c>rootmas data copy</c> leaves it after a move.</summary>
+    [PostgresFact]
+    public async Task A_file_of_the_embedded_database_that_is_left_from_before_is_no_way_back()
+    {
+        Directory.CreateDirectory(_releases.Data);
+        FileModes.Set(_releases.Data, FileModes.Private | UnixFileMode.UserExecute);
+        var left = Path.Combine(_releases.Data, "rootmas.db");
+        await File.WriteAllTextAsync(left, "of before");
+        var first = await _releases.DeployAsync("deploy", _releases.Make("1.0.0", smoke: "true"));
+        Assert.True(first.ExitCode == 0, first.Said);
+
+        // The newer release makes the schema one that the release before refuses: there is no copy to put in its place.
+        await using var breaks = await HookAsync(500, "UPDATE schema_migrations SET checksum = 'changed' WHERE number = 1");
+        var second = await _releases.DeployAsync("deploy", _releases.Make("2.0.0", smoke: $"curl -fsS {breaks.Url}"), "--no-backup");
+        Assert.True(second.ExitCode == 3, second.Said);
+        Assert.DoesNotContain("the copy from before the switch", second.Said, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(_releases.In("root", "snapshots", "before-2.0.0", "data")));
+        Assert.Equal("of before", await File.ReadAllTextAsync(left));
+    }
+
     private Task<LoopbackServer> HookAsync(int status, string sql) => LoopbackServer.StartAsync(async context =>
     {
         await _server.ExecuteAsync(sql, _database);

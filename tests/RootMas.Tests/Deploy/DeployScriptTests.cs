@@ -161,6 +161,16 @@ public sealed class DeployScriptTests : IAsyncLifetime
             Assert.Equal(process, ProcessId());
         }
 
+        // A file that the running server has set aside, and that none would start with.
+        var agents = _releases.In("config", "agents.yaml");
+        var before = File.ReadAllText(agents);
+        File.AppendAllText(agents, "nonsense: true\n");
+        var set = await _releases.DeployAsync("deploy", _releases.Make("2.1.5", smoke: "true"));
+        Assert.True(set.ExitCode == 1 && set.Said.Contains("agents.yaml: nonsense", StringComparison.Ordinal), set.Said);
+        Assert.Equal(process, ProcessId());
+        Assert.Equal("1.0.0", _releases.Current());
+        File.WriteAllText(agents, before);
+
         // What is in service already: there is nothing to do.
         var again = await _releases.DeployAsync("deploy", ours);
         Assert.True(again.ExitCode == 0 && again.Said.Contains("1.0.0 is in service already", StringComparison.Ordinal), again.Said);
@@ -198,6 +208,19 @@ public sealed class DeployScriptTests : IAsyncLifetime
         var second = await _releases.DeployAsync("deploy", _releases.Make("2.0.0", before: Releases.Stub, smoke: "sleep 1000"));
         Assert.True(second.ExitCode == 1 && second.Said.Contains("did not end in time", StringComparison.Ordinal), second.Said);
         Assert.Equal("release 1.5.0\nrunning\n", (await _releases.DeployAsync("status")).Stdout);
+    }
+
+    [InstalledFact("flock", "setsid")]
+    public async Task Only_a_release_that_says_that_it_cannot_read_the_data_gets_the_copy()
+    {
+        foreach (var (version, code, isPut) in ((string, int, bool)[])[("1", 7, false), ("3", 2, true)]) // 7: the database does not answer
+        {
+            var old = await _releases.DeployAsync("deploy", _releases.Make($"{version}.0.0", before: $"[ \"$*\" != 'migrate --plan' ] || exit {code.ToString(CultureInfo.InvariantCulture)}\n{Releases.Stub}", smoke: "true"));
+            Assert.True(old.ExitCode == 0, old.Said);
+            var bad = await _releases.DeployAsync("deploy", _releases.Make($"{version}.1.0", before: Releases.Stub, smoke: "false"));
+            Assert.True(bad.ExitCode == 1, bad.Said);
+            Assert.Equal(isPut, bad.Said.Contains("the copy from before the switch is in service", StringComparison.Ordinal));
+        }
     }
 
     [InstalledFact("flock")]

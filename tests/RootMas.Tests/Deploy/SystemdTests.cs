@@ -71,6 +71,10 @@ public sealed class SystemdTests
         ];
         Assert.Empty(promised.Except(unit));
 
+        // What a person must repair is not tried again; a database that is away (7) is, for as long as it takes.
+        Assert.Contains("RestartPreventExitStatus=2 5", unit);
+        Assert.Contains("StartLimitIntervalSec=0", unit);
+
         // The program is given 20 s by default, and the unit more than that.
         var stop = Assert.Single(unit, l => l.StartsWith("TimeoutStopSec=", StringComparison.Ordinal));
         Assert.True(int.Parse(stop.Split('=')[1], System.Globalization.CultureInfo.InvariantCulture) > new ServerOptions().ShutdownTimeout.TotalSeconds);

@@ -17,6 +17,18 @@ public sealed partial class GuideTests
     }
 
     [Fact]
+    public void Every_option_is_described_with_its_command()
+    {
+        var guide = File.ReadAllLines(Repository.PathOf("docs", "cli.md"));
+        var missing = Leaves("", CommandLine.Root()).SelectMany(leaf =>
+        {
+            var said = string.Join('\n', guide.Where(line => line.Contains("`" + leaf.Path, StringComparison.Ordinal)));
+            return leaf.Command.Options.Select(static o => o.Name).Where(o => o != "--help" && !said.Contains(o, StringComparison.Ordinal)).Select(o => $"{leaf.Path} {o}");
+        });
+        Assert.Empty(missing);
+    }
+
+    [Fact]
     public void Every_route_that_the_guide_names_is_there()
     {
         var known = File.ReadAllLines(Repository.PathOf("tests", "RootMas.Tests", "Approved", "routes.txt")).Select(l => Hole().Replace(l.Split(' ')[1].TrimEnd('/'), "*")).ToHashSet(StringComparer.Ordinal);
@@ -56,6 +68,9 @@ public sealed partial class GuideTests
             }
         }
     }
+
+    private static IEnumerable<(string Path, Command Command)> Leaves(string path, Command command) => command.Subcommands.SelectMany(below =>
+        below.Subcommands.Count == 0 ? [(path + below.Name, below)] : Leaves(path + below.Name + " ", below));
 
     // $API/api/v1/runs/$RUN/events?after=6, `GET /health`, `/health/live`
     [GeneratedRegex(@"(?:\$API|`(?:GET |POST )?)(?<path>/[A-Za-z0-9_/{}$.-]+)", RegexOptions.ExplicitCapture, 1000)]

@@ -27,7 +27,8 @@ public sealed class BatchCutTests() : OnDatabase(DatabaseKind.Postgres)
         for (var i = 1; i <= 4; i++)
         {
             world.Proxy.CutNextCommit(CutAt.Within);
-            Assert.Equal(AppendOutcome.Appended, (await run.AppendAsync(RunStatus.Running, Asked($"m{i}"))).Outcome);
+            var batch = run.Batch(RunStatus.Running, Asked($"m{i}")) with { Ledger = [Paid(run.Id), Paid(run.Id)] }; // more than a step, which is one statement
+            Assert.Equal(AppendOutcome.Appended, (await world.Harness.Store.AppendAsync(batch, default)).Outcome);
             Assert.Equal(i, world.Proxy.Cuts);
         }
 
@@ -158,6 +159,12 @@ public sealed class BatchCutTests() : OnDatabase(DatabaseKind.Postgres)
 
     private static async Task BlockedAsync(CutWorld world, int count) => await Wait.UntilAsync(
         static async at => await at.world.Server.ScalarAsync<long>($"SELECT count(*) FROM pg_stat_activity WHERE datname = '{at.world.Name}' AND wait_event_type = 'Lock'", "postgres") >= at.count, (world, count), $"{count} waited for a lock");
+
+    private static LedgerEntry Paid(string run) => new()
+    {
+        Id = Guid.CreateVersion7().ToString(), RunId = run, RootRunId = run, OwnerId = "alice", Agent = "solo", Purpose = "answer", Provider = "p", Model = "m", Tier = "cheap", Outcome = "ok",
+        Usage = TokenUsage.None, Cost = Money.Zero, CreatedAt = DateTimeOffset.UnixEpoch,
+    };
 
     private static ModelRequested Asked(string id) => new(id, "cheap", "v1", "h", "answer", 1);
 }

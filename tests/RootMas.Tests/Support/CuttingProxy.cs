@@ -152,12 +152,12 @@ public sealed class CuttingProxy : IAsyncDisposable
     private async Task CopyAsync(TcpClient from, TcpClient to, Func<ReadOnlyMemory<byte>, bool> swallow, bool isAnswer, TaskCompletionSource? awaitsAnswer = null)
     {
         var buffer = new byte[64 * 1024];
-        List<byte[]> prepared = [];
+        var commits = new Commits();
         try
         {
             while (await from.GetStream().ReadAsync(buffer, stop.Token) is > 0 and var count)
             {
-                if (awaitsAnswer is not null && CommitAt(buffer.AsSpan(0, count), prepared) is >= 0 and var commit && Interlocked.Exchange(ref cut, null) is CutAt when)
+                if (awaitsAnswer is not null && commits.At(buffer.AsSpan(0, count)) is >= 0 and var commit && Interlocked.Exchange(ref cut, null) is CutAt when)
                 {
                     Cuts++;
                     if (when == CutAt.Within)
@@ -192,35 +192,56 @@ public sealed class CuttingProxy : IAsyncDisposable
         to.Dispose();
     }
 
-    /// <summary>Where a commit is asked for, -1: nowhere. By its text, or by the name under which a connection has prepared it (PostgreSQL's protocol, messages Parse and Bind).</summary>
-    private static int CommitAt(ReadOnlySpan<byte> sent, List<byte[]> prepared)
+    /// <summary>
+    /// Where commits are asked for on one connection: by their text, or by the name under which it has prepared them (PostgreSQL's protocol, messages Parse and Bind).
+    /// A step of a run outside of a transaction is its own commit.
+    /// </summary>
+    private sealed class Commits
     {
-        var text = sent.IndexOf("\0COMMIT\0"u8);
-        if (text > 0)
+        private readonly List<byte[]> commits = [];
+        private readonly List<byte[]> steps = [];
+        private bool isOpen;
+
+        /// <returns>-1: nowhere.</returns>
+        public int At(ReadOnlySpan<byte> sent)
         {
-            var begin = text;
-            while (begin > 0 && ((char)sent[begin - 1] is '_' or (>= 'a' and <= 'z') or (>= '0' and <= '9')))
-            {
-                begin--;
-            }
-
-            if (begin < text)
-            {
-                prepared.Add([0, .. sent[begin..text], 0]);
-            }
-
-            return begin;
+            isOpen |= sent.IndexOf("BEGIN TRANSACTION"u8) >= 0 || sent.IndexOf("BEGIN ISOLATION"u8) >= 0;
+            var (commit, step) = (Find(sent, "\0COMMIT\0"u8, commits), Find(sent, "\0WITH advanced AS"u8, steps));
+            var wasOpen = isOpen;
+            commit = commit < 0 ? sent.IndexOf("Q\0\0\0\u000bCOMMIT\0"u8) : commit; // by itself, as a simple query
+            isOpen &= commit < 0 && sent.IndexOf("ROLLBACK"u8) < 0;
+            return commit >= 0 || wasOpen ? commit : step;
         }
 
-        foreach (var name in prepared)
+        private static int Find(ReadOnlySpan<byte> sent, ReadOnlySpan<byte> text, List<byte[]> prepared)
         {
-            if (sent.IndexOf(name) is >= 0 and var at)
+            var at = sent.IndexOf(text);
+            if (at > 0)
             {
-                return at;
-            }
-        }
+                var begin = at;
+                while (begin > 0 && ((char)sent[begin - 1] is '_' or (>= 'a' and <= 'z') or (>= '0' and <= '9')))
+                {
+                    begin--;
+                }
 
-        return -1;
+                if (begin < at)
+                {
+                    prepared.Add([0, .. sent[begin..at], 0]);
+                }
+
+                return begin;
+            }
+
+            foreach (var name in prepared)
+            {
+                if (sent.IndexOf(name) is >= 0 and var found)
+                {
+                    return found;
+                }
+            }
+
+            return -1;
+        }
     }
 
     private sealed record Road(Traffic Traffic, TimeSpan Delay)

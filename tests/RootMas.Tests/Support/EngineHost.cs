@@ -12,6 +12,7 @@ internal sealed class EngineHost : IRunSink, IToolCatalog, IDisposable
     private readonly TeamSnapshot _team;
     private readonly RunEngine _engine;
     private readonly CancellationTokenSource _stopping = new();
+    private readonly List<LivePiece> _pieces = [];
     private RunExecution? _execution;
 
     public EngineHost(IChatClient model, TeamSnapshot team, IEnumerable<Tool> tools, RunEngineOptions? options = null, Func<InMemoryRunJournal, IRunJournal>? journal = null)
@@ -30,6 +31,21 @@ internal sealed class EngineHost : IRunSink, IToolCatalog, IDisposable
 
     /// <summary>How long the run is certainly ours.</summary>
     public Func<TimeSpan> LeaseLeft { get; set; } = static () => TimeSpan.MaxValue;
+
+    /// <summary>What was shown.</summary>
+    public IReadOnlyList<LivePiece> Pieces
+    {
+        get
+        {
+            lock (_pieces)
+            {
+                return [.. _pieces];
+            }
+        }
+    }
+
+    /// <summary>Somebody wants to see the pieces of text.</summary>
+    public bool HasReaders { get; set; } = true;
 
     /// <summary>Null: the lease cannot be made longer.</summary>
     public Func<TimeSpan, Task>? ExtendLease { get; set; }
@@ -50,8 +66,14 @@ internal sealed class EngineHost : IRunSink, IToolCatalog, IDisposable
 
     Tool? IToolCatalog.Find(string name) => _tools.GetValueOrDefault(name);
 
+    bool IRunSink.HasReaders(RunExecution run) => HasReaders;
+
     void IRunSink.Piece(RunExecution run, LivePiece piece)
     {
+        lock (_pieces)
+        {
+            _pieces.Add(piece);
+        }
     }
 
     public void Dispose() => _stopping.Dispose();

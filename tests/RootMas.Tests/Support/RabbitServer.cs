@@ -15,6 +15,7 @@ public sealed class RabbitServer : IAsyncLifetime
     private readonly string folder = Directory.CreateTempSubdirectory("rootmas-rabbit-").FullName;
     private readonly int port = ServerProcess.FreePort();
     private readonly int metricsPort = ServerProcess.FreePort();
+    private readonly int namesPort = ServerProcess.FreePort();
     private Process? keeper;
 
     /// <summary>Null: it can be started here. Else why not.</summary>
@@ -47,6 +48,7 @@ public sealed class RabbitServer : IAsyncLifetime
             test -s pid && kill -TERM "$(cat pid)" 2>/dev/null
             wait $server
             kill $names
+            wait $names
             """);
         foreach (var (name, value) in Variables())
         {
@@ -88,7 +90,9 @@ public sealed class RabbitServer : IAsyncLifetime
     }
 
     /// <summary>Sends messages that nobody of ours wrote, and waits until they are safe.</summary>
-    public async Task PublishAsync(string queue, params byte[][] messages)
+    public Task PublishAsync(string queue, params byte[][] messages) => PublishAsync(queue, new BasicProperties(), messages);
+
+    public async Task PublishAsync(string queue, BasicProperties properties, params byte[][] messages)
     {
         var connection = await ConnectAsync();
         try
@@ -96,7 +100,7 @@ public sealed class RabbitServer : IAsyncLifetime
             var channel = await connection.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
             foreach (var message in messages)
             {
-                await channel.BasicPublishAsync("", queue, mandatory: true, message).AsTask().WaitAsync(TimeSpan.FromMinutes(1));
+                await channel.BasicPublishAsync("", queue, mandatory: true, properties, message).AsTask().WaitAsync(TimeSpan.FromMinutes(1));
             }
         }
         finally
@@ -136,6 +140,21 @@ public sealed class RabbitServer : IAsyncLifetime
         {
             await CloseAsync(connection);
         }
+    }
+
+    /// <summary>An operator's command: <c>rabbitmqctl</c>.</summary>
+    public async Task ControlAsync(params string[] arguments)
+    {
+        var start = new ProcessStartInfo("/usr/lib/rabbitmq/bin/rabbitmqctl", arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = folder };
+        foreach (var (name, value) in Variables())
+        {
+            start.Environment[name] = value;
+        }
+
+        using var control = Process.Start(start)!;
+        var (said, wrong) = (control.StandardOutput.ReadToEndAsync(), control.StandardError.ReadToEndAsync());
+        await control.WaitForExitAsync();
+        Assert.True(control.ExitCode == 0, $"rabbitmqctl {string.Join(' ', arguments)}: {await said} {await wrong}");
     }
 
     private static async Task CloseAsync(IConnection connection) => // the library's close may hang
@@ -178,7 +197,7 @@ public sealed class RabbitServer : IAsyncLifetime
         ["RABBITMQ_CONF_ENV_FILE"] = Path.Combine(folder, "none"),
         ["RABBITMQ_PID_FILE"] = Path.Combine(folder, "pid"),
         ["RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS"] = "+sbwt none +sbwtdcpu none +sbwtdio none", // its threads do not spin while they wait
-        ["ERL_EPMD_PORT"] = ServerProcess.FreePort().ToString(CultureInfo.InvariantCulture),
+        ["ERL_EPMD_PORT"] = namesPort.ToString(CultureInfo.InvariantCulture),
         ["ERL_EPMD_ADDRESS"] = "127.0.0.1",
     };
 }
@@ -195,4 +214,11 @@ public sealed class RabbitCollection : ICollectionFixture<RabbitServer>
 public sealed class RabbitFactAttribute : FactAttribute
 {
     public RabbitFactAttribute() => Skip = RabbitServer.Missing;
+}
+
+/// <summary>As <see cref="RabbitFactAttribute"/>, with cases.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class RabbitTheoryAttribute : TheoryAttribute
+{
+    public RabbitTheoryAttribute() => Skip = RabbitServer.Missing;
 }

@@ -12,6 +12,7 @@ public sealed class TestTool(string name, Func<ToolContext, JsonElement, Cancell
     private TimeSpan _timeout = TimeSpan.FromSeconds(30);
     private bool _taints;
     private string? _permission;
+    private bool _isLocal;
 
     public TestTool(string name, Func<string, string> invoke)
         : this(name, (_, a, _) => Task.FromResult(new ToolResult(invoke(a.TryGetProperty("text", out var t) ? t.GetString()! : ""))))
@@ -34,6 +35,14 @@ public sealed class TestTool(string name, Func<ToolContext, JsonElement, Cancell
     public override bool Taints => _taints;
 
     public override string? Permission => _permission;
+
+    public override bool IsLocal => _isLocal;
+
+    public TestTool Local()
+    {
+        _isLocal = true;
+        return this;
+    }
 
     public TestTool With(ToolEffect effect = ToolEffect.Read, ApprovalRule approval = ApprovalRule.Never, TimeSpan? timeout = null, bool taints = false, string? permission = null, Approver approver = Approver.Owner)
     {

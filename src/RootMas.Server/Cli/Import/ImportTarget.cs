@@ -102,26 +102,51 @@ internal sealed class ImportTarget(string config, bool replace, ImportReport rep
         }
     }
 
-    private static async Task WriteOneAsync(string path, string text, CancellationToken cancellationToken)
+    private async Task WriteOneAsync(string path, string text, CancellationToken cancellationToken)
     {
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        MakeFolder(Path.GetDirectoryName(path)!);
         if (File.Exists(path))
         {
-            File.Copy(path, FreeName(path + ".before-import"));
+            var kept = FreeName(path + ".before-import");
+            File.Copy(path, kept);
+            SameRights.Give(kept, path);
         }
 
+        var isPrivate = path.EndsWith(".env", StringComparison.Ordinal);
         var how = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, Options = FileOptions.Asynchronous };
-        if (!OperatingSystem.IsWindows() && path.EndsWith(".env", StringComparison.Ordinal))
+        if (!OperatingSystem.IsWindows() && isPrivate)
         {
             how.UnixCreateMode = Private;
         }
 
-        await using (var file = new StreamWriter(path + ".new", how))
+        var next = path + ".new";
+        await using (var file = new StreamWriter(next, how))
         {
             await file.WriteAsync(text.AsMemory(), cancellationToken);
         }
 
-        File.Move(path + ".new", path, overwrite: true);
+        if (!isPrivate)
+        {
+            SameRights.Give(next, ModelOf(path));
+        }
+
+        File.Move(next, path, overwrite: true);
+    }
+
+    private void MakeFolder(string path)
+    {
+        if (!Directory.Exists(path))
+        {
+            Directory.CreateDirectory(path);
+            SameRights.Give(path, config);
+        }
+    }
+
+    /// <summary>What a file is to be like: the one that it replaces, else one of its kind beside it, else the folder.</summary>
+    private static string ModelOf(string path)
+    {
+        var folder = Path.GetDirectoryName(path)!;
+        return File.Exists(path) ? path : Directory.EnumerateFiles(folder, "*" + Path.GetExtension(path)).Order(StringComparer.Ordinal).FirstOrDefault(static f => new FileInfo(f).LinkTarget is null) ?? folder; // a link may lead nowhere
     }
 
     private async Task<AgentsYaml> OursAsync(CancellationToken cancellationToken)

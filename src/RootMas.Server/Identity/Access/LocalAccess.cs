@@ -18,9 +18,6 @@ public sealed class LocalAccess(DataDirectory data, LocalUser user, IDatabase da
     public const string Prefix = "rml_";
     private const string FileName = "local-token";
 
-    /// <summary>What proxies add: a request with one of these was not made by a client on this machine, or cannot be told from one that was not.</summary>
-    private static readonly string[] ProxyHeaders = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Original-For", "X-Real-IP", "Via"];
-
     private string _token = "";
     private Task? _recorded;
 
@@ -62,23 +59,12 @@ public sealed class LocalAccess(DataDirectory data, LocalUser user, IDatabase da
         return _recorded is { IsCompletedSuccessfully: true } ? ValueTask.FromResult<Authentication>(user.Caller) : RecordAsync(context);
     }
 
-    private static bool IsOnThisMachine(HttpContext context)
+    /// <summary>A request that went through a proxy was not made by a client here, or cannot be told from one that was not.</summary>
+    internal static bool IsOnThisMachine(HttpContext context)
     {
-        if (context.Connection.RemoteIpAddress is not { } address || !IPAddress.IsLoopback(address))
-        {
-            return false;
-        }
-
-        var headers = context.Request.Headers;
-        foreach (var name in ProxyHeaders)
-        {
-            if (headers.ContainsKey(name))
-            {
-                return false;
-            }
-        }
-
-        return true;
+        // Where the server listens on no loopback address, a client here comes from the address that it calls: the system gives it that one, and lets nobody from elsewhere have it.
+        var isHere = context.Connection.RemoteIpAddress is { } address && (IPAddress.IsLoopback(address) || address.Equals(context.Connection.LocalIpAddress));
+        return isHere && !ClientOrigins.IsForwarded(context.Request.Headers);
     }
 
     /// <summary>That the operator's way in was used at all, once in the life of a process; what they do has rows of its own.</summary>

@@ -261,7 +261,8 @@ internal sealed class MemoryStore
         return changed;
     }
 
-    private static bool IsHidden(KeptFact kept) => kept is { HidesNothingNew: false, Fact: { IsSensitive: true, Status: FactWords.Active } };
+    /// <summary>It stands in no prompt, and is new or has just become so.</summary>
+    internal static bool IsHidden(KeptFact kept) => kept is { HidesNothingNew: false, Fact: { IsSensitive: true, Status: FactWords.Active } };
 
     /// <summary>Removes a proposal once what takes its place is kept: a refused one loses nothing.</summary>
     /// <param name="fact">Null: it is discarded.</param>

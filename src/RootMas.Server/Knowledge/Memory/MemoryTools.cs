@@ -72,6 +72,9 @@ internal sealed record MemoryCall(string Text, IReadOnlyList<string> Facts)
     /// <summary>What the same call gives when it is repeated; null: nothing was done, so it may look again.</summary>
     public string? Kept { get; init; } = Text;
 
+    /// <summary>Answers that were kept without it are not given any more.</summary>
+    public bool EndsAnswers { get; init; }
+
     public ToolResult Result => new(Text) { Facts = Facts.Count == 0 ? null : Facts };
 }
 
@@ -130,7 +133,7 @@ internal sealed class RememberTool(MemoryCalls calls, MemoryOptions options) : T
             Replaces = arguments.TryGetProperty("replaces", out var ids) ? [.. ids.EnumerateArray().Select(static i => i.GetString()!)] : [],
         };
         var result = await calls.OnceAsync(context, owner, session => KeepAsync(session, context, owner, fact), cancellationToken);
-        if (fact.Sensitivity == FactWords.Sensitive)
+        if (result.EndsAnswers)
         {
             await calls.ForgetAnswersAsync(owner);
         }
@@ -156,7 +159,7 @@ internal sealed class RememberTool(MemoryCalls calls, MemoryOptions options) : T
             Kept.Secret => "Not remembered: it looks like a password, a key or a card number, and such things are not kept here. Tell the user to use a password manager.",
             _ => $"Not remembered: there are {options.MaxFacts} facts already, which is the most. Forget some first.",
         };
-        return new MemoryCall(said, kept.Fact is { } told ? [told.Id] : []);
+        return new MemoryCall(said, kept.Fact is { } told ? [told.Id] : []) { EndsAnswers = MemoryStore.IsHidden(kept) };
     }
 
     private static bool IsForTeam(JsonElement arguments) => MemoryArguments.Text(arguments, "scope") == "team";

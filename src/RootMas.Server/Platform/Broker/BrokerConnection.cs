@@ -21,6 +21,8 @@ internal sealed class BrokerConnection : IAsyncDisposable
     private readonly BrokerNames names;
     private readonly IReadOnlySet<string> old;
     private readonly ConcurrentDictionary<string, IChannel> consuming = new(StringComparer.Ordinal);
+    private volatile TaskCompletionSource blocked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile string? blockedBecause;
     private volatile bool leftOld;
 
     /// <param name="old">Names of the queues of versions before that are emptied beside.</param>
@@ -29,9 +31,20 @@ internal sealed class BrokerConnection : IAsyncDisposable
         (this.raw, this.publisher, this.names, this.old, this.time) = (raw, publisher, names, old, time);
         raw.ConnectionShutdownAsync += EndAsync;
         publisher.ChannelShutdownAsync += EndAsync;
+        raw.ConnectionBlockedAsync += BlockAsync;
+        raw.ConnectionUnblockedAsync += UnblockAsync;
     }
 
     public bool IsOpen => raw.IsOpen && publisher.IsOpen && !ended.Task.IsCompleted;
+
+    /// <summary>Why the broker reads nothing from here any more (memory, disk), although the connection stands; null: it does.</summary>
+    public string? BlockedBecause => blockedBecause;
+
+    /// <summary>Completes when the broker stops reading: what was sent and is not confirmed will not be for long.</summary>
+    public Task Blocked => blocked.Task;
+
+    /// <summary>The broker has begun or ended to block.</summary>
+    public Action<string?>? BlockChanged { get; set; }
 
     public Task Ended => ended.Task;
 
@@ -180,6 +193,22 @@ internal sealed class BrokerConnection : IAsyncDisposable
         }
 
         await EndAsync().WaitAsync(ClosesWithin, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private Task BlockAsync(object sender, ConnectionBlockedEventArgs why)
+    {
+        blockedBecause = why.Reason;
+        blocked.TrySetResult();
+        BlockChanged?.Invoke(why.Reason);
+        return Task.CompletedTask;
+    }
+
+    private Task UnblockAsync(object sender, AsyncEventArgs unblocked)
+    {
+        blocked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        blockedBecause = null;
+        BlockChanged?.Invoke(null);
+        return Task.CompletedTask;
     }
 
     private Task AbandonAsync()

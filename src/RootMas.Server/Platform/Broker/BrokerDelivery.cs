@@ -43,7 +43,7 @@ public sealed class BrokerDelivery
     /// <summary>Whose it is; null: an older version sent it, or somebody who is none of us.</summary>
     public string? Installation { get; }
 
-    /// <summary>Of a dead letter: rejected, delivery_limit, expired.</summary>
+    /// <summary>Of a dead letter: rejected, delivery_limit, expired, maxlen.</summary>
     public string? DeadBecause { get; }
 
     /// <summary>Of a dead letter: the queue it was in.</summary>

@@ -19,12 +19,16 @@ public sealed partial class RabbitBroker(BrokerOptions options, IDatabase databa
     private volatile BrokerConnection? connection;
     private volatile BrokerNames? names;
     private string? complained;
+    private string? trouble;
 
     /// <summary>Messages can be sent, and are handed over.</summary>
-    public bool IsConnected => connection is { IsOpen: true };
+    public bool IsConnected => connection is { IsOpen: true, BlockedBecause: null };
+
+    /// <summary>It is connected, and takes no messages for now.</summary>
+    public bool IsBlocked => connection?.BlockedBecause is not null;
 
     /// <summary>Why not, for people; null: it is, or nothing was tried yet.</summary>
-    public string? Trouble { get; private set; }
+    public string? Trouble => connection?.BlockedBecause is { } why ? Blocks(why) : trouble;
 
     /// <summary>After each connection, when everything on it stands.</summary>
     public Action? Connected { get; set; }
@@ -41,12 +45,25 @@ public sealed partial class RabbitBroker(BrokerOptions options, IDatabase databa
     public async Task PublishAsync(BrokerQueue queue, ReadOnlyMemory<byte> body, string messageId, CancellationToken cancellationToken)
     {
         var current = connection ?? throw new BrokerUnavailableException("RabbitMQ is not connected.", null);
+        var blocked = current.Blocked;
+        if (current.BlockedBecause is { } why)
+        {
+            throw new BrokerUnavailableException(Blocks(why) + ".", null);
+        }
+
         using var limit = new CancellationTokenSource(options.ConfirmTimeout, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
         try
         {
             BrokerMetrics.Published();
-            await current.PublishAsync(queue, body, messageId, both.Token).WaitAsync(both.Token); // not by the library alone: it may hang
+            var sending = current.PublishAsync(queue, body, messageId, both.Token).WaitAsync(both.Token); // not by the library alone: it may hang
+            if (await Task.WhenAny(sending, blocked) == blocked && !sending.IsCompleted)
+            {
+                // The connection stays: it is confirmed when the broker reads again, and what is sent twice then is done once.
+                throw new BrokerUnavailableException("RabbitMQ began to block whoever sends.", null);
+            }
+
+            await sending;
             BrokerMetrics.Confirmed();
         }
         catch (PublishException refused)
@@ -114,7 +131,7 @@ public sealed partial class RabbitBroker(BrokerOptions options, IDatabase databa
     {
         try
         {
-            return connection is { } current ? await current.StatesAsync(cancellationToken).WaitAsync(options.ConfirmTimeout, time, cancellationToken) : [];
+            return connection is { BlockedBecause: null } current ? await current.StatesAsync(cancellationToken).WaitAsync(options.ConfirmTimeout, time, cancellationToken) : [];
         }
         catch (Exception lost) when (IsLoss(lost))
         {
@@ -133,14 +150,15 @@ public sealed partial class RabbitBroker(BrokerOptions options, IDatabase databa
             {
                 var named = names ??= BrokerNames.Of(options, await InstallationId.ReadAsync(database, stoppingToken));
                 await using var made = await policy.ExecuteAsync(token => MakeAsync(named, token), stoppingToken);
-                (connection, Trouble, complained) = (made, null, null);
+                made.BlockChanged = TellBlock;
+                (connection, trouble, complained) = (made, null, null);
                 await made.ConsumeAllAsync(consumers.Values);
                 BrokerMetrics.Connected();
                 LogConnected(made.Endpoint, named.Queue);
                 Connected?.Invoke();
                 await made.Ended.WaitAsync(stoppingToken);
                 LogLost(made.Endpoint, made.EndedBecause);
-                Trouble = "the connection was lost";
+                trouble = "the connection was lost";
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -189,17 +207,31 @@ public sealed partial class RabbitBroker(BrokerOptions options, IDatabase databa
     private void Complain(Exception failure)
     {
         var kind = (failure.InnerException ?? failure).GetType().Name;
-        Trouble = failure switch
+        trouble = failure switch
         {
             { InnerException: AuthenticationFailureException } or AuthenticationFailureException => "RabbitMQ refuses the user or password of RabbitMq:Uri",
             OperationInterruptedException { ShutdownReason.ReplyCode: 406 } => "a queue exists with other properties: delete it when it is empty, or set RabbitMq:Queue to a new name",
             StorageUnavailableException => "the names of its queues come from the database, which does not answer",
             _ => $"cannot be reached ({kind})",
         };
-        if (failure is not OutboundUnavailableException && complained != Trouble)
+        if (failure is not OutboundUnavailableException && complained != trouble)
         {
-            complained = Trouble;
-            LogAway(Trouble, failure.Message);
+            complained = trouble;
+            LogAway(trouble, failure.Message);
+        }
+    }
+
+    private static string Blocks(string why) => $"RabbitMQ blocks whoever sends ({why})";
+
+    private void TellBlock(string? why)
+    {
+        if (why is not null)
+        {
+            LogBlocked(Blocks(why));
+        }
+        else
+        {
+            LogUnblocked();
         }
     }
 
@@ -213,6 +245,12 @@ public sealed partial class RabbitBroker(BrokerOptions options, IDatabase databa
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The connection to RabbitMQ at {Endpoint} was lost ({Reason}). Runs in work go on; new ones are found in the database until it is back")]
     private partial void LogLost(string endpoint, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Trouble}. Runs are found in the database until that ends; give the broker memory or disk space")]
+    private partial void LogBlocked(string trouble);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "RabbitMQ takes messages again; those that were left behind are sent")]
+    private partial void LogUnblocked();
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "RabbitMQ: {Trouble}. Runs are found in the database meanwhile, and it is tried again: {Error}")]
     private partial void LogAway(string trouble, string error);

@@ -180,7 +180,8 @@ public sealed class DataDirectory(string path) : IDisposable
     }
 
     /// <summary>Root may write everywhere, and the user whose directory it is could not open what root made in it.</summary>
-    private void RefuseRoot()
+    /// <exception cref="StartupRefusedException">It is another user's, and this process is root.</exception>
+    public void RefuseRoot()
     {
         if (Environment.IsPrivilegedProcess && FileOwner.Of(Path) is { } owner and not 0)
         {

@@ -1,5 +1,7 @@
 using System.Data.Common;
+using System.Runtime.CompilerServices;
 using Dapper;
+using Npgsql;
 
 namespace RootMas.Server.Platform.Data;
 
@@ -25,7 +27,7 @@ public static class DbSessionExtensions
 
     /// <summary>As <see cref="HoldAsync"/>, but sent: from then on it is held, if it is there.</summary>
     public static ValueTask SendHoldAsync(this DbSession session, SqlText select, string id) =>
-        session.Kind == DatabaseKind.Sqlite ? ValueTask.CompletedTask : session.SendAsync(session.Prepared(select.Postgres).Set("id", id));
+        session.Kind == DatabaseKind.Sqlite ? ValueTask.CompletedTask : session.SendReadAsync(new(select.Postgres, command => command.Set("id", id), static _ => { }));
 
     /// <summary>Dapper: rows as <typeparamref name="T"/>; <c>snake_case</c> columns match properties, INTEGER microseconds become DateTimeOffset, micro-dollars Money.</summary>
     public static async ValueTask<IReadOnlyList<T>> QueryAsync<T>(this DbSession session, string sql, object? args = null)
@@ -57,7 +59,7 @@ public static class DbSessionExtensions
 
     /// <summary>Rows changed.</summary>
     public static ValueTask<int> RunAsync(this DbCommand command) =>
-        command is SqliteStatement statement ? new ValueTask<int>(statement.ExecuteNonQuery()) : new ValueTask<int>(command.ExecuteNonQueryAsync());
+        command is SqliteStatement statement ? new ValueTask<int>(statement.ExecuteNonQuery()) : new ValueTask<int>(Numbered(command).ExecuteNonQueryAsync());
 
     /// <summary>The first row as <paramref name="read"/> makes it (give a static lambda), or default.</summary>
     public static ValueTask<T?> FirstOrDefaultAsync<T>(this DbCommand command, Func<DbDataReader, T> read)
@@ -74,7 +76,7 @@ public static class DbSessionExtensions
     /// <summary>All rows as <paramref name="read"/> makes them.</summary>
     public static async ValueTask<List<T>> ListAsync<T>(this DbCommand command, Func<DbDataReader, T> read)
     {
-        await using var reader = await command.ExecuteReaderAsync();
+        await using var reader = await (command is SqliteStatement ? command : Numbered(command)).ExecuteReaderAsync();
         List<T> rows = [];
         while (await reader.ReadAsync())
         {
@@ -95,7 +97,19 @@ public static class DbSessionExtensions
 
     private static async ValueTask<T?> FirstAsync<T>(DbCommand command, Func<DbDataReader, T> read)
     {
-        await using var reader = await command.ExecuteReaderAsync();
+        await using var reader = await Numbered(command).ExecuteReaderAsync();
         return await reader.ReadAsync() ? read(reader) : default;
+    }
+
+    /// <summary>Never inlined: on SQLite PostgreSQL's client is not to be loaded.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static DbCommand Numbered(DbCommand command)
+    {
+        if (command is NpgsqlCommand postgres)
+        {
+            PostgresText.Number(postgres);
+        }
+
+        return command;
     }
 }

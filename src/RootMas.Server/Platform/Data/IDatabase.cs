@@ -24,6 +24,12 @@ public interface IDatabase
     /// <summary>The same for what nobody waits for yet: it may be held back for a moment (SQLite: 1 ms) to share the commit of what follows.</summary>
     Task<T> WriteSoonAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => WriteAsync(work, cancellationToken);
 
+    /// <summary>
+    /// A write whose statements are all sent (<see cref="DbSession.SendAsync"/>, <see cref="DbSession.SendReadAsync"/>) and need nothing of each other's outcome: a server gets them in one round trip, which is a transaction by itself.
+    /// What was read is there when this completes, and when <see cref="DbSession.AfterCommit"/> runs; the delegate may be run again.
+    /// </summary>
+    Task WriteSentAsync(Func<DbSession, ValueTask> work, CancellationToken cancellationToken) => this.WriteAsync(work, cancellationToken);
+
     /// <summary>Delegates that write are run in the order in which they were handed over.</summary>
     bool KeepsOrder => false;
 
@@ -49,10 +55,13 @@ public abstract class DbSession
     /// <summary>A prepared command, kept per connection by its text. Parameters are <c>@name</c>; set them with <c>DbSessionExtensions</c> or use Dapper on <see cref="Connection"/>.</summary>
     public abstract DbCommand Prepared(string sql);
 
-    /// <summary>Runs a statement whose outcome nobody asks for. A server may be given it only with <see cref="FlushAsync"/>, together with others in one round trip: flush before a statement that must see it.</summary>
+    /// <summary>Runs a statement that returns no rows and whose outcome nobody asks for. A server may be given it only with <see cref="FlushAsync"/>, together with others in one round trip: flush before a statement that must see it.</summary>
     public virtual async ValueTask SendAsync(DbCommand command) => await command.RunAsync();
 
-    /// <summary>Runs SELECTs that need nothing of each other, in order, and gives each row to its reader. A server is asked all of them in one round trip.</summary>
+    /// <summary>As <see cref="SendAsync"/>, of a statement that returns rows; its reader gets them with the flush or the commit. It must not throw: that would say nothing of the commit, which may have been done.</summary>
+    public virtual ValueTask SendReadAsync(RowRead read) => ReadAllAsync(read);
+
+    /// <summary>Runs statements that return rows, in order, and gives each row to its reader; a later one sees what an earlier one has written. A server is given all of them in one round trip.</summary>
     public virtual async ValueTask ReadAllAsync(params IReadOnlyList<RowRead> reads)
     {
         foreach (var (sql, bind, row) in reads)
@@ -74,7 +83,7 @@ public abstract class DbSession
     public abstract void AfterCommit(Action action);
 }
 
-/// <summary>One SELECT of <see cref="DbSession.ReadAllAsync"/>, and what becomes of each of its rows.</summary>
+/// <summary>One statement of <see cref="DbSession.ReadAllAsync"/>, a SELECT or (in a write) one that returns what it wrote, and what becomes of each of its rows.</summary>
 /// <param name="Sql">As for <see cref="DbSession.Prepared"/>.</param>
 /// <param name="Bind">Sets its parameters.</param>
 /// <param name="Row">Reads one row.</param>

@@ -71,7 +71,7 @@ internal static class PostgresConnection
         // Statements of ours are short: where estimates are from before a backlog the server would rather compile them, which takes longer than to run them. The operator's own word counts.
         // A machine that vanished says no good-bye: by its probes on connections that are silent, and by what nobody acknowledges, the server learns of it within a quarter of a minute, and lets go of its locks. Its own habit is two hours.
         // The server also lets go of the locks of a process that stands still, and of statements that nobody waits for any more.
-        parts.Options = FormattableString.Invariant($"-c jit=off -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3 -c tcp_user_timeout=14000 {parts.Options} -c idle_in_transaction_session_timeout={milliseconds} -c statement_timeout={milliseconds} -c lock_timeout={milliseconds}").Trim();
+        parts.Options = FormattableString.Invariant($"-c jit=off -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3 -c tcp_user_timeout=14000 {parts.Options} -c idle_in_transaction_session_timeout={milliseconds} -c statement_timeout={milliseconds} -c lock_timeout={milliseconds} -c default_transaction_isolation=read\\ committed").Trim();
         return parts;
     }
 

@@ -73,6 +73,10 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
     public Task<T> WriteSoonAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => WriteAsync(work, cancellationToken);
 
     /// <inheritdoc/>
+    public Task WriteSentAsync(Func<DbSession, ValueTask> work, CancellationToken cancellationToken) =>
+        RunAsync(attempt => SendOnceAsync(work, attempt, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
     public Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) =>
         RunAsync(_ => ReadOnceAsync(work, cancellationToken), cancellationToken);
 
@@ -144,6 +148,7 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
             }
             catch (Exception error) when (PostgresErrors.IsConflict(error) || PostgresErrors.IsOutage(error))
             {
+                RenewIfLost(error);
                 throw Report(error, attempt.Committing);
             }
         }
@@ -173,11 +178,50 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
             }
 
             await CommitAsync(session, transaction, attempt);
-            trouble.Saved();
-            DatabaseMetrics.Commits.Record(time.GetElapsedTime(began).TotalSeconds);
-            DatabaseMetrics.GroupSizes.Record(1);
-            session.RunAfterCommit(exception => LogActionFailed(logger, exception));
+            Saved(began, session.AfterCommits);
             return result;
+        }
+    }
+
+    private async Task<bool> SendOnceAsync(Func<DbSession, ValueTask> work, Attempt attempt, CancellationToken cancellationToken)
+    {
+        await using var lease = await pool.TakeAsync(cancellationToken);
+        var began = time.GetTimestamp();
+        var sends = new PostgresSends();
+        var session = new PostgresSendSession(sends, await NowAsync(lease.Connection));
+        await work(session);
+        attempt.Committing = true;
+        try
+        {
+            await sends.RunAsync(lease.Connection, transaction: null);
+        }
+        catch (PostgresException error) when (error.InvariantSeverity == "ERROR")
+        {
+            attempt.Committing = false; // as in CommitAsync
+            throw;
+        }
+
+        Saved(began, session.AfterCommits);
+        return true;
+    }
+
+    private void Saved(long began, IReadOnlyList<Action> afterCommit)
+    {
+        trouble.Saved();
+        DatabaseMetrics.Commits.Record(time.GetElapsedTime(began).TotalSeconds);
+        DatabaseMetrics.GroupSizes.Record(1);
+        foreach (var action in afterCommit)
+        {
+            try
+            {
+                action();
+            }
+#pragma warning disable CA1031 // the write is durable, so its caller must hear of success
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                LogActionFailed(logger, exception);
+            }
         }
     }
 
@@ -262,15 +306,20 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
 
     private Task PauseAsync(Exception error, int attempt)
     {
-        if (PostgresErrors.IsLostConnection(error))
-        {
-            pool.Renew(); // its sisters are of the same age
-        }
-
+        RenewIfLost(error);
         var longest = PostgresErrors.IsConflict(error) ? 2 << attempt : Math.Min(policy.Base.TotalMilliseconds * (1 << (attempt - 1)), policy.Longest.TotalMilliseconds);
 #pragma warning disable CA5394 // spreads those that met, decides nothing
         return Task.Delay(TimeSpan.FromMilliseconds(longest * (0.5 + (Random.Shared.NextDouble() / 2))), time);
 #pragma warning restore CA5394
+    }
+
+    /// <summary>Its sisters are of the same age.</summary>
+    private void RenewIfLost(Exception error)
+    {
+        if (PostgresErrors.IsLostConnection(error))
+        {
+            pool.Renew();
+        }
     }
 
     private Exception Report(Exception error, bool committing)
@@ -297,9 +346,10 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
             catch (Exception error) when (PostgresErrors.IsOutage(error) || error is StorageUnavailableException)
             {
                 var kind = PostgresErrors.ClassOf(error);
-                if (kind is "login_refused" or "sqlstate_3D000" || time.GetElapsedTime(began) > StartPatience)
+                var code = StartupRefusedException.CodeOf(kind);
+                if (code == 2 || time.GetElapsedTime(began) > StartPatience)
                 {
-                    throw new StartupRefusedException($"The PostgreSQL database {PostgresConnection.Describe(options)} cannot be used ({kind}). Check Database:ConnectionString, and that the server runs and has this database.");
+                    throw new StartupRefusedException($"The PostgreSQL database {PostgresConnection.Describe(options)} cannot be used ({kind}). Check Database:ConnectionString, and that the server runs and has this database.", code);
                 }
 
                 LogWaiting(logger, kind);

@@ -7,7 +7,7 @@ namespace RootMas.Server.Platform.Data;
 internal sealed class PostgresSession(NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset now, bool writes) : DbSession
 {
     private List<Action>? afterCommit;
-    private List<NpgsqlCommand>? sent;
+    private readonly PostgresSends sends = new();
     private bool closed;
 
     public override DatabaseKind Kind => DatabaseKind.Postgres;
@@ -34,67 +34,47 @@ internal sealed class PostgresSession(NpgsqlConnection connection, NpgsqlTransac
     public override ValueTask SendAsync(DbCommand command)
     {
         ThrowIfClosed();
-        (sent ??= []).Add((NpgsqlCommand)command);
+        sends.Add((NpgsqlCommand)command);
+        return ValueTask.CompletedTask;
+    }
+
+    public override ValueTask SendReadAsync(RowRead read)
+    {
+        sends.Add(Bound(read), read.Row);
         return ValueTask.CompletedTask;
     }
 
     public override async ValueTask ReadAllAsync(params IReadOnlyList<RowRead> reads)
     {
         ThrowIfClosed();
-        await using var batch = BatchOf([.. reads.Select(Bound)]);
-        await using var reader = await batch.ExecuteReaderAsync();
-        foreach (var (_, _, row) in reads)
+        var all = new PostgresSends();
+        foreach (var read in reads)
         {
-            while (await reader.ReadAsync())
-            {
-                row(reader);
-            }
-
-            await reader.NextResultAsync();
+            all.Add(Bound(read), read.Row);
         }
+
+        await all.RunAsync(connection, transaction);
     }
 
     public override async ValueTask FlushAsync()
     {
-        if (sent is { Count: > 0 } commands)
+        if (!sends.IsEmpty)
         {
-            sent = null;
-            await using var batch = BatchOf(commands);
-            await batch.ExecuteNonQueryAsync();
+            await sends.RunAsync(connection, transaction);
         }
     }
 
     /// <summary>Something was sent that the server has not been given yet.</summary>
-    public bool HasUnsent => sent is { Count: > 0 };
+    public bool HasUnsent => !sends.IsEmpty;
 
     /// <summary>What was sent and the commit in one round trip. A statement that fails stops all behind it, the commit too.</summary>
-    public async Task CommitAsync()
-    {
-        await using var batch = BatchOf(sent ?? []);
-        sent = null;
-        batch.BatchCommands.Add(new NpgsqlBatchCommand("COMMIT"));
-        await batch.ExecuteNonQueryAsync();
-    }
+    public Task CommitAsync() => sends.RunAsync(connection, transaction, "COMMIT");
 
     private NpgsqlCommand Bound(RowRead read)
     {
         var command = (NpgsqlCommand)Prepared(read.Sql);
         read.Bind(command);
         return command;
-    }
-
-    private NpgsqlBatch BatchOf(List<NpgsqlCommand> commands)
-    {
-        var batch = new NpgsqlBatch(connection, transaction);
-        foreach (var command in commands)
-        {
-            var (one, parameters) = (new NpgsqlBatchCommand(command.CommandText), command.Parameters.ToArray());
-            command.Parameters.Clear(); // a parameter is in one collection at a time
-            one.Parameters.AddRange(parameters);
-            batch.BatchCommands.Add(one);
-        }
-
-        return batch;
     }
 
     public override void AfterCommit(Action action)
@@ -110,22 +90,8 @@ internal sealed class PostgresSession(NpgsqlConnection connection, NpgsqlTransac
 
     public void Close() => closed = true;
 
-    public void RunAfterCommit(Action<Exception> onFailed)
-    {
-        foreach (var action in afterCommit ?? [])
-        {
-            try
-            {
-                action();
-            }
-#pragma warning disable CA1031 // the write is durable, so its caller must hear of success
-            catch (Exception exception)
-#pragma warning restore CA1031
-            {
-                onFailed(exception);
-            }
-        }
-    }
+    /// <summary>What was asked to run after the commit.</summary>
+    public IReadOnlyList<Action> AfterCommits => afterCommit ?? [];
 
     private void ThrowIfClosed()
     {

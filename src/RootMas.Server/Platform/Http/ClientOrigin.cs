@@ -12,9 +12,6 @@ namespace RootMas.Server.Platform.Http;
 /// <param name="IsForwarded">Some forwarding header was there, trusted or not: a proxy stands between, or somebody pretends it.</param>
 public readonly record struct ClientOrigin(IPAddress Peer, IPAddress Address, bool IsForwarded)
 {
-    /// <summary>A program on this machine, without a proxy between: only such a one may use the local token.</summary>
-    public bool IsLocal => !IsForwarded && IPAddress.IsLoopback(Peer);
-
     /// <summary>
     /// Who counts as one address: IPv6 is handed out in networks of 64 bits, so whoever has one address has 2⁶⁴, and the network is what is counted.
     /// </summary>
@@ -45,7 +42,9 @@ public sealed class ClientOrigins(IReadOnlyList<IPNetwork> trusted)
     private const int MaxHops = 32;
 
     private static readonly IPAddress Unknown = IPAddress.None;
-    private static readonly string[] Marks = ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via"];
+
+    /// <summary>What proxies add.</summary>
+    private static readonly string[] Marks = ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Original-For", "X-Real-IP", "Forwarded", "Via"];
 
     /// <summary>Finds the client, and takes over scheme and host that a trusted proxy names.</summary>
     public ClientOrigin Apply(HttpContext context)
@@ -90,19 +89,8 @@ public sealed class ClientOrigins(IReadOnlyList<IPNetwork> trusted)
         return true;
     }
 
-    /// <summary>Empty: malformed.</summary>
-    private static ReadOnlySpan<char> WithoutPort(ReadOnlySpan<char> text)
-    {
-        if (!text.StartsWith('['))
-        {
-            return text.Count(':') == 1 ? text[..text.IndexOf(':')] : text;
-        }
-
-        var end = text.IndexOf(']');
-        return end > 0 && (end + 1 == text.Length || text[end + 1] == ':') ? text[1..end] : [];
-    }
-
-    private static bool IsForwarded(IHeaderDictionary headers)
+    /// <summary>Whether a proxy stands between, or somebody pretends it.</summary>
+    internal static bool IsForwarded(IHeaderDictionary headers)
     {
         foreach (var name in Marks)
         {
@@ -113,6 +101,18 @@ public sealed class ClientOrigins(IReadOnlyList<IPNetwork> trusted)
         }
 
         return false;
+    }
+
+    /// <summary>Empty: malformed.</summary>
+    private static ReadOnlySpan<char> WithoutPort(ReadOnlySpan<char> text)
+    {
+        if (!text.StartsWith('['))
+        {
+            return text.Count(':') == 1 ? text[..text.IndexOf(':')] : text;
+        }
+
+        var end = text.IndexOf(']');
+        return end > 0 && (end + 1 == text.Length || text[end + 1] == ':') ? text[1..end] : [];
     }
 
     private static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;

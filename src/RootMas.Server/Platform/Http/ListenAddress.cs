@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.NetworkInformation;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using RootMas.Server.Platform.Settings;
@@ -69,8 +70,47 @@ internal static class ListenAddress
     /// <summary>How this machine itself reaches it: nobody is called 0.0.0.0, and no server answers to that name.</summary>
     public static Uri FromHere(Uri uri) => IsWildcard(uri) ? new UriBuilder(uri) { Host = "127.0.0.1" }.Uri : uri;
 
+    /// <summary>
+    /// Of the addresses of one server, that at which this machine itself reaches it best: by loopback, in plain http if it speaks that there; elsewhere by https, beside which plain http is not answered. Null: there is none.
+    /// </summary>
+    public static Uri? Nearest(IEnumerable<string> urls)
+    {
+        var addresses = urls.Select(static u => Uri.TryCreate(u, UriKind.Absolute, out var uri) ? uri : null).OfType<Uri>().ToList();
+        var best = addresses.Where(static u => IsLoopback(u) || IsWildcard(u)).OrderBy(static u => u.Scheme == "https").FirstOrDefault()
+            ?? addresses.OrderBy(static u => u.Scheme == "http").FirstOrDefault();
+        return best is null ? null : FromHere(best);
+    }
+
+    /// <summary>A client takes whatever certificate it finds at an address of this machine: it is for the name that others use, and nobody is between.</summary>
+    public static void TakeCertificateOf(Uri server, SocketsHttpHandler handler)
+    {
+        if (server.Scheme == "https" && IsOnThisMachine(server))
+        {
+            handler.SslOptions.RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null;
+        }
+    }
+
     /// <summary>Every address of this machine.</summary>
     public static bool IsWildcard(Uri uri) => IPAddress.TryParse(uri.DnsSafeHost, out var address) && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any));
+
+    /// <summary>What is sent to it never leaves this machine.</summary>
+    private static bool IsOnThisMachine(Uri uri)
+    {
+        if (IsLoopback(uri))
+        {
+            return true;
+        }
+
+        try
+        {
+            return IPAddress.TryParse(uri.DnsSafeHost, out var address)
+                && NetworkInterface.GetAllNetworkInterfaces().SelectMany(static i => i.GetIPProperties().UnicastAddresses).Any(own => own.Address.Equals(address));
+        }
+        catch (NetworkInformationException)
+        {
+            return false; // the system does not tell
+        }
+    }
 
     private static bool IsLocalhost(Uri uri) => uri.DnsSafeHost.Equals("localhost", StringComparison.OrdinalIgnoreCase);
 }

@@ -7,7 +7,7 @@ namespace RootMas.Server.Platform.Migrations;
 public static class MigrateCommand
 {
     /// <summary>Shows what is pending, and applies it unless <paramref name="planOnly"/>. Data goes to <paramref name="output"/>, notes to <paramref name="notes"/>.</summary>
-    /// <returns>The exit code: 0 done or shown, 2 refused, 5 another process owns the directory.</returns>
+    /// <returns>The exit code: 0 done or shown, 2 refused, 5 another process owns the directory, 7 PostgreSQL did not answer.</returns>
     public static async Task<int> RunAsync(MigrationTarget target, DataDirectory directory, bool planOnly, bool json, TextWriter output, TextWriter notes, CancellationToken cancellationToken)
     {
         try
@@ -37,8 +37,9 @@ public static class MigrateCommand
         }
         catch (Exception error) when (PostgresErrors.IsOutage(error))
         {
-            await notes.WriteLineAsync($"The PostgreSQL database {target.Place} cannot be used ({PostgresErrors.ClassOf(error)}). Nothing was changed. Check Database:ConnectionString, and that the server runs and has this database.");
-            return 2;
+            var kind = PostgresErrors.ClassOf(error);
+            await notes.WriteLineAsync($"The PostgreSQL database {target.Place} cannot be used ({kind}). Nothing was changed. Check Database:ConnectionString, and that the server runs and has this database.");
+            return StartupRefusedException.CodeOf(kind);
         }
     }
 

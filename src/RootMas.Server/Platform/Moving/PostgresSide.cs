@@ -11,6 +11,11 @@ namespace RootMas.Server.Platform.Moving;
 /// <summary>A PostgreSQL database on which no server works: each would hold its place there by a session lock. Only connecting is repeated; the rest is one transaction.</summary>
 internal sealed class PostgresSide(DatabaseOptions settings, OutboundPolicies outbound, TimeProvider time, ILoggerFactory loggers) : ICopySide
 {
+    /// <summary>How many locks others hold in this database: every server and worker holds one for as long as it lives.</summary>
+    internal const string LocksOfOthers = """
+        SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid() AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        """;
+
     private readonly DatabaseOptions _options = settings with { Kind = DatabaseKind.Postgres, CommandTimeout = TimeSpan.FromDays(7) };
     private NpgsqlConnection? _connection;
     private NpgsqlTransaction? _transaction;
@@ -163,9 +168,7 @@ internal sealed class PostgresSide(DatabaseOptions settings, OutboundPolicies ou
 
     private async Task RefuseServersAsync(CancellationToken cancellationToken)
     {
-        var held = await ListAsync("""
-            SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid() AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-            """, static r => r.GetInt64(0), cancellationToken);
+        var held = await ListAsync(LocksOfOthers, static r => r.GetInt64(0), cancellationToken);
         if (held[0] > 0)
         {
             throw new StartupRefusedException($"A server or worker runs on {Place}. Stop it first: what it writes while we copy would be lost. Nothing was changed.", exitCode: 5);

@@ -10,6 +10,9 @@ namespace RootMas.Server.Platform.Retention;
 internal sealed record RetentionKind(
     string Name, TimeSpan Keep, Func<DbSession, DateTimeOffset, ValueTask<long>> Count, Func<DbSession, DateTimeOffset, int, ValueTask<int>> Prune)
 {
+    /// <summary>The pass goes on, however few the last bite removed.</summary>
+    public Func<bool> IsUnderWay { get; init; } = static () => false;
+
     /// <summary>
     /// The smallest id that could have been given at that moment: ids are UUIDv7, so their order is that of their making, and the primary key finds what is old without an index of its own.
     /// </summary>

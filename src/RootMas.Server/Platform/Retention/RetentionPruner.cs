@@ -111,7 +111,7 @@ internal sealed partial class RetentionPruner(RetentionOptions options, IEnumera
                 total += count;
             }
 
-            if (count < options.Batch)
+            if (count == TakenElsewhere || (count < options.Batch && !kind.IsUnderWay()))
             {
                 return total;
             }

@@ -211,11 +211,30 @@ public sealed class PostgresTests() : OnDatabase(DatabaseKind.Postgres)
     public async Task A_wrong_address_or_login_refuses_the_start_and_shows_no_secret()
     {
         var server = await PostgresServer.SharedAsync();
-        var options = new DatabaseOptions { Kind = DatabaseKind.Postgres, ConnectionString = server.Url("nowhere").Replace("postgres@", "postgres:s3cret@", StringComparison.Ordinal) };
-        await using var database = new PostgresDatabase(options, _ => Task.CompletedTask, TimeProvider.System, NullLogger<PostgresDatabase>.Instance);
-        var refused = await Assert.ThrowsAsync<StartupRefusedException>(() => database.OpenAsync());
-        Assert.Contains($"nowhere on 127.0.0.1:{server.Port}", refused.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain("s3cret", refused.Message, StringComparison.Ordinal);
+        foreach (var (name, login) in ((string, string)[])[("nowhere", "postgres:s3cret@"), ("postgres", "nobody:s3cret@")])
+        {
+            var options = new DatabaseOptions { Kind = DatabaseKind.Postgres, ConnectionString = server.Url(name).Replace("postgres@", login, StringComparison.Ordinal) };
+            await using var database = new PostgresDatabase(options, _ => Task.CompletedTask, TimeProvider.System, NullLogger<PostgresDatabase>.Instance);
+            var refused = await Assert.ThrowsAsync<StartupRefusedException>(() => database.OpenAsync());
+            Assert.Contains($"{name} on 127.0.0.1:{server.Port}", refused.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain("s3cret", refused.Message, StringComparison.Ordinal);
+            Assert.Equal(2, refused.ExitCode); // the service manager does not try again
+        }
+    }
+
+    [Fact]
+    public async Task One_that_does_not_answer_ends_the_start_in_a_way_that_is_tried_again()
+    {
+        var clock = new SteppedClock();
+        var options = new DatabaseOptions { Kind = DatabaseKind.Postgres, ConnectionString = $"postgres://postgres@127.0.0.1:{ServerProcess.FreePort()}/rootmas" };
+        await using var database = new PostgresDatabase(options, _ => Task.CompletedTask, clock, NullLogger<PostgresDatabase>.Instance);
+        var opening = database.OpenAsync();
+        await Wait.UntilAsync(() =>
+        {
+            clock.Advance(TimeSpan.FromSeconds(1));
+            return opening.IsCompleted;
+        });
+        Assert.Equal(7, (await Assert.ThrowsAsync<StartupRefusedException>(() => opening)).ExitCode);
     }
 
     [Theory]

@@ -32,7 +32,7 @@ public sealed class QueuePlanTests() : OnDatabase(DatabaseKind.Postgres)
         "JOIN runs root ON root.id = run.root_run_id", "SELECT id, root_run_id, lease_until FROM runs", "crashes = crashes + 1,", "SELECT worker, COUNT(*) FROM runs",
         "INSERT INTO run_wakeups", "UPDATE run_wakeups SET taken_at", "DELETE FROM run_wakeups",
         "INSERT INTO shared_changes", "FROM shared_changes WHERE writer >=",
-        "INSERT INTO dead_letters", "FROM dead_letters WHERE id <", "FROM dead_letters WHERE id =", "DELETE FROM dead_letters WHERE id",
+        "INSERT INTO dead_letters", "FROM dead_letters WHERE (created_at, id) <", "FROM dead_letters WHERE id =", "DELETE FROM dead_letters WHERE id",
         "insert into memory_jobs", "select j.owner_id, j.conversation_id from memory_jobs j", "from memory_jobs\nwhere owner_id", "update memory_jobs set claim =", "update memory_jobs set claim = null", "update memory_jobs set claim = $1 where", "delete from memory_jobs where run_id",
         "delete from memory_jobs where owner_id", "select j.due_at from memory_jobs j",
         "INSERT INTO outbox", "FROM outbox WHERE topic", "DELETE FROM outbox WHERE topic",

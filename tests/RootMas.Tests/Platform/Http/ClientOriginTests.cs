@@ -62,16 +62,6 @@ public sealed class ClientOriginTests
         Assert.Equal((scheme, name), (context.Request.Scheme, context.Request.Host.Value));
     }
 
-    [Theory]
-    [InlineData("127.0.0.1", null, true)]
-    [InlineData("::1", null, true)]
-    [InlineData("127.0.0.1", "127.0.0.1", false)]
-    [InlineData("::1", "127.0.0.1", false)]
-    [InlineData("203.0.113.9", null, false)]
-    [InlineData("10.0.0.1", "127.0.0.1", false)]
-    public void Local_is_a_peer_on_this_machine_without_a_proxy_whatever_headers_say(string peer, string? forwarded, bool local) =>
-        Assert.Equal(local, Origins.Apply(Request(peer, forwarded)).IsLocal);
-
     [Fact]
     public void Who_has_an_ipv6_network_is_one_client_and_ipv4_addresses_are_each_their_own()
     {

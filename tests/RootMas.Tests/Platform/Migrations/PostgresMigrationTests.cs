@@ -131,8 +131,12 @@ public sealed class PostgresMigrationTests
         Assert.Contains($"to {place.Name} on 127.0.0.1", notes.ToString(), StringComparison.Ordinal);
 
         var nowhere = place.Options with { ConnectionString = $"postgres://postgres@127.0.0.1:{ServerProcess.FreePort()}/nowhere" };
-        Assert.Equal(2, await MigrateCommand.RunAsync(MigrationTarget.Of(nowhere, directory, TimeProvider.System, NullLoggerFactory.Instance), directory, planOnly: true, json: false, plan, notes, default));
+        Assert.Equal(7, await MigrateCommand.RunAsync(MigrationTarget.Of(nowhere, directory, TimeProvider.System, NullLoggerFactory.Instance), directory, planOnly: true, json: false, plan, notes, default));
         Assert.Contains("(connection_refused)", notes.ToString(), StringComparison.Ordinal);
+
+        var nobody = place.Options with { ConnectionString = place.Options.ConnectionString.Replace("postgres@", "nobody@", StringComparison.Ordinal) };
+        Assert.Equal(2, await MigrateCommand.RunAsync(MigrationTarget.Of(nobody, directory, TimeProvider.System, NullLoggerFactory.Instance), directory, planOnly: true, json: false, plan, notes, default));
+        Assert.Contains("(login_refused)", notes.ToString(), StringComparison.Ordinal);
     }
 
     private sealed class Place(PostgresServer server, string name) : IAsyncDisposable

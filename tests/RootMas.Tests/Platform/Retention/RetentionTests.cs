@@ -1,7 +1,11 @@
 using System.Net;
+using Microsoft.Extensions.Logging.Abstractions;
 using RootMas.LlmSimulator;
+using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Retention;
+using RootMas.Server.Runs;
 using RootMas.Tests.Chat;
 using RootMas.Tests.Cli;
 using RootMas.Tests.Support;
@@ -113,6 +117,54 @@ public abstract class RetentionTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(0, await CountAsync(world, again));
     }
 
+    /// <summary>A program sends the whole conversation with each request: it is not in the log, and goes with it.</summary>
+    [DatabaseFact]
+    public async Task What_a_request_brought_as_its_conversation_goes_with_the_log_also_where_that_went_before()
+    {
+        await using var world = await WorldAsync("RunLogs");
+        var (before, now) = (await CompleteAsync(world), await CompleteAsync(world));
+        Assert.Equal(2, await ScalarAsync(world, "SELECT count(*) FROM run_contexts WHERE history IS NOT NULL"));
+        await world.App.Get<IDatabase>().WriteAsync(async session => await session.Prepared("UPDATE runs SET log_pruned_at = @now WHERE id = @id").Set("now", session.Now).Set("id", before).RunAsync(), CancellationToken.None); // as a version before left it
+        Assert.Equal(1, Of("run_logs", await world.App.Get<RetentionPruner>().PruneAsync(CancellationToken.None)));
+        Assert.Equal(0, await ScalarAsync(world, "SELECT count(*) FROM run_contexts WHERE history IS NOT NULL"));
+        Assert.Equal(2, await ScalarAsync(world, $"SELECT count(*) FROM run_contexts WHERE run_id IN ('{before}', '{now}')"));
+    }
+
+    /// <summary>A server that is restarted each night would never come to the end of a large table otherwise.</summary>
+    [DatabaseFact]
+    public async Task What_versions_before_left_goes_within_one_pass_however_many_pages_it_is()
+    {
+        await using var world = await WorldAsync("RunLogs");
+        for (var i = 0; i < 3; i++)
+        {
+            await CompleteAsync(world);
+        }
+
+        var database = world.App.Get<IDatabase>();
+        await database.WriteAsync(static async session => await session.Prepared("UPDATE runs SET log_pruned_at = @now").Set("now", session.Now).RunAsync(), CancellationToken.None);
+        using var pruner = new RetentionPruner(
+            new RetentionOptions(), [RunRetention.Logs(TimeSpan.FromMilliseconds(1), new NoAnswerCache(), page: 1)], database, world.App.Get<BackgroundJobs>(), TimeProvider.System, NullLogger<RetentionPruner>.Instance);
+        Assert.Equal(0, Of("run_logs", await pruner.PruneAsync(CancellationToken.None)));
+        Assert.Equal(0, await ScalarAsync(world, "SELECT count(*) FROM run_contexts WHERE history IS NOT NULL"));
+        Assert.Equal(3, await ScalarAsync(world, "SELECT count(*) FROM run_contexts"));
+    }
+
+    [DatabaseFact]
+    public async Task A_shared_run_that_goes_with_its_conversation_is_not_shared_any_more_and_the_audit_log_says_so()
+    {
+        await using var world = await WorldAsync("ArchivedConversations");
+        var gone = await TalkAsync(world, "Six times seven");
+        using var shared = await world.App.PostAsync($"/api/v1/runs/{gone.Run}/share", "{}");
+        Assert.True(shared.IsSuccessStatusCode, await shared.Content.ReadAsStringAsync());
+        await KeepAnswerAsync(world, gone.Conversation);
+        await ArchiveAsync(world, gone.Conversation);
+        Assert.Equal(1, Of("archived_conversations", await world.App.Get<RetentionPruner>().PruneAsync(CancellationToken.None)));
+        var row = Assert.Single(await world.App.AuditAsync(), static r => r.Action == "run.unshare");
+        Assert.Equal(gone.Run, row.Target);
+        Assert.Contains("retention", row.After, StringComparison.Ordinal);
+        await Wait.UntilAsync(static async w => await ScalarAsync(w, "SELECT (SELECT count(*) FROM cached_questions) + (SELECT count(*) FROM cached_answers)") == 0, world, "What was kept of it stays");
+    }
+
     [DatabaseFact]
     public async Task A_long_pass_is_many_short_transactions_and_ends()
     {
@@ -158,7 +210,7 @@ public abstract class RetentionTests(DatabaseKind kind) : OnDatabase(kind)
     public async Task Health_and_alerts_see_the_pruner_the_sweep_and_the_backup()
     {
         await using var world = await WorldAsync("RunLogs", static o => o.Settings["Backups:Scheduled"] = "true");
-        var jobs = world.App.Get<RootMas.Server.Platform.Health.BackgroundJobs>();
+        var jobs = world.App.Get<BackgroundJobs>();
         await Wait.UntilAsync(() => jobs.All.Any(static j => j is { Name: "queue-sweep", LastSuccess: not null }));
         Assert.Superset(new HashSet<string>(["retention", "queue-sweep", "backup", "idempotency-pruning", "audit-upkeep"], StringComparer.Ordinal), jobs.All.Select(static j => j.Name).ToHashSet(StringComparer.Ordinal));
         Assert.Contains("rootmas_job_last_success_timestamp_seconds{background_job=\"retention\"}", await world.App.Client.GetStringAsync("/metrics"), StringComparison.Ordinal);
@@ -239,11 +291,31 @@ public abstract class RetentionTests(DatabaseKind kind) : OnDatabase(kind)
         return (answer.GetProperty("conversation_id").GetString()!, answer.GetProperty("run_id").GetString()!);
     }
 
+    /// <summary>A request of the OpenAI-compatible API with the conversation before it. The id of its run.</summary>
+    private static async Task<string> CompleteAsync(ChatWorld world)
+    {
+        object[] messages = [new { role = "user", content = "Six times seven" }, new { role = "assistant", content = "42." }, new { role = "user", content = "Again" }];
+        await world.AskAsync(new { model = "solo", messages }, "/v1/chat/completions");
+        return (await world.App.Get<IDatabase>().ReadAsync(static session => session.Prepared("SELECT max(id) FROM runs").StringAsync(), CancellationToken.None))!;
+    }
+
+    /// <summary>An answer that was kept of what was asked in the conversation, for as long as it may be.</summary>
+    private static Task<bool> KeepAnswerAsync(ChatWorld world, string conversation) => world.App.Get<IDatabase>().WriteAsync(
+        async session =>
+        {
+            var id = Guid.CreateVersion7().ToString();
+            await session.Prepared("INSERT INTO cached_answers (id, owner_id, agent, prompt_version, documents, body, cost_micro_usd, created_at, expires_at) VALUES (@id, 'o', 'a', 'p', '', @body, 1, 1, 9000000000000000)").Set("id", id).Set("body", "{}"u8.ToArray()).RunAsync();
+            await session.Prepared("INSERT INTO cached_questions (id, answer_id, owner_id, partition, request, question, marks, embedder, created_at, conversation_id) VALUES (@id, @id, 'o', 'p', 'r', 'q', '', 'e', 1, @conversation)").Set("id", id).Set("conversation", conversation).RunAsync();
+            return true;
+        },
+        CancellationToken.None);
+
     private static async Task ArchiveAsync(ChatWorld world, string conversation)
     {
         using var now = await world.App.Client.GetAsync($"/api/v1/conversations/{conversation}");
         using var answer = await world.App.SendAsync(HttpMethod.Patch, $"/api/v1/conversations/{conversation}", """{"archived":true}""", ("If-Match", now.Headers.ETag!.ToString()));
         Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
+        await Task.Delay(TimeSpan.FromMilliseconds(20)); // older than the millisecond for which it is kept
     }
 
     private static Task<long> CountAsync(ChatWorld world, string run) => ScalarAsync(world, $"SELECT count(*) FROM run_events WHERE run_id = '{run}'");

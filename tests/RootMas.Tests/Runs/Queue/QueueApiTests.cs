@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Agents;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Http;
 using RootMas.Server.Runs;
 using RootMas.Tests.Identity.Audit;
 using RootMas.Tests.Support;
@@ -131,6 +132,21 @@ public abstract class QueueApiTests(DatabaseKind kind) : OnDatabase(kind)
         var first = await app.GetJsonAsync("/api/v1/queue/dead?limit=3");
         var second = await app.GetJsonAsync($"/api/v1/queue/dead?limit=3&cursor={first.Text("next_cursor")}");
         Assert.Equal(["m4", "m3", "m2", "m1", "m0"], first.GetProperty("items").EnumerateArray().Concat(second.GetProperty("items").EnumerateArray()).Select(static i => i.Text("id")));
+
+        // A letter of a run has the run's id: one that was begun long ago is given up last.
+        await database.WriteAsync(
+            static async session => await session.Prepared("INSERT INTO dead_letters (id, kind, reason, deliveries, created_at) VALUES ('a-run-of-before', 'run', 'x', 3, 1)").RunAsync(),
+            default);
+        var newest = await app.GetJsonAsync("/api/v1/queue/dead?limit=1");
+        Assert.Equal("a-run-of-before", Assert.Single(newest.GetProperty("items").EnumerateArray()).Text("id"));
+        var next = await app.GetJsonAsync($"/api/v1/queue/dead?limit=1&cursor={newest.Text("next_cursor")}");
+        Assert.Equal("m4", Assert.Single(next.GetProperty("items").EnumerateArray()).Text("id"));
+        foreach (var cursor in (string[])[Paging.CursorOf("m3"), Paging.CursorOf("then", "m3")])
+        {
+            using var old = await app.Client.GetAsync($"/api/v1/queue/dead?cursor={cursor}");
+            Assert.Equal(HttpStatusCode.BadRequest, old.StatusCode);
+        }
+
         using var refused = await app.SendAsync(HttpMethod.Post, "/api/v1/queue/dead/m1/redrive", "{}");
         Assert.Equal(HttpStatusCode.Conflict, refused.StatusCode);
         Assert.Contains("unreadable", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);

@@ -284,9 +284,13 @@ public abstract class RunDispatchTests(DatabaseKind kind) : OnDatabase(kind)
 
         public ValueTask AnnounceAsync(DbSession session, ReadyRun run) => ValueTask.CompletedTask;
 
-        public ValueTask ClaimedAsync(DbSession session, RunRow run) => ValueTask.CompletedTask;
+        public ValueTask ClaimedAsync(DbSession session, RunRow run, BegunTurn? known) => ValueTask.CompletedTask;
 
-        public ValueTask MakeRoomAsync(DbSession session, string ownerId) => ValueTask.CompletedTask;
+        public RowRead? ReadBegun(string runId, string ownerId, Action<BegunTurn> found) => null;
+
+        public ValueTask MakeRoomAsync(DbSession session, string ownerId, TurnRoom? known = null) => ValueTask.CompletedTask;
+
+        public RowRead? ReadRoom(string ownerId, Action<TurnRoom> found) => null;
     }
 }
 
