@@ -104,7 +104,12 @@ public sealed class OperatorCommandTests
         Assert.Equal(2, await cli.RunAsync("config", "check", "--config", config));
 
         using var damaged = new CliSession();
-        Directory.CreateDirectory(damaged.Data, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Directory.CreateDirectory(damaged.Data);
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(damaged.Data, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute); // in Production it is refused else
+        }
+
         await File.WriteAllTextAsync(Path.Combine(damaged.Data, "rootmas.db"), new string('?', 8_192));
         Assert.Contains("valid", await damaged.DoAsync("config", "check", "--config", config), StringComparison.Ordinal);
         Assert.Contains("teams.yaml: default: must name a team that exists.", damaged.Notes.ToString(), StringComparison.Ordinal);
