@@ -57,7 +57,18 @@ internal sealed class InboxReader : IDisposable
     }
 
     /// <summary>Waits until everything is read that was in the inbox when the last batch was written. Nothing is asked where that is known to be so.</summary>
-    public ValueTask CatchUpAsync() => _told > Seen ? new(ReadAsync(_told)) : ValueTask.CompletedTask;
+    public ValueTask CatchUpAsync()
+    {
+        lock (_gate) // what was read a moment ago has also had its effect
+        {
+            if (_told <= Seen)
+            {
+                return ValueTask.CompletedTask;
+            }
+        }
+
+        return new(ReadAsync(_told));
+    }
 
     /// <summary>Reads new rows now.</summary>
     /// <param name="until">Not if this one was read meanwhile.</param>
@@ -138,12 +149,13 @@ internal sealed class InboxReader : IDisposable
                 return;
             }
 
-            Seen = items[^1].Id;
             _waiting.AddRange(items);
             if (items.Any(i => i.Payload is CancelRequested))
             {
                 _hard.Cancel();
             }
+
+            Seen = items[^1].Id;
         }
     }
 }

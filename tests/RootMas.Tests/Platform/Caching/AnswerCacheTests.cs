@@ -24,13 +24,29 @@ public abstract class AnswerCacheTests
         {
             await KeepAsync(Cache, "question", "answer", CacheScope.Runs, Ann);
             Assert.Equal("answer", await FindAsync(Cache, "question", CacheScope.Runs, Ann));
-            Cache.Raise(CacheScope.OfUser("somebody else"));
-            await Cache.SettledAsync();
-            Assert.Equal("answer", await FindAsync(Cache, "question", CacheScope.Runs, Ann));
+            Assert.True(await StaysBesideOthersAsync(), "Whatever is raised, the answer is gone");
             Cache.Raise(raised);
             await Cache.SettledAsync();
             Assert.Null(await FindAsync(Cache, "question", CacheScope.Runs, Ann));
         }
+    }
+
+    /// <summary>Two scopes may share a counter, by chance once in some thousand processes: not with everybody.</summary>
+    private async Task<bool> StaysBesideOthersAsync()
+    {
+        foreach (var other in (string[])["somebody else", "another one", "a third one"])
+        {
+            Cache.Raise(CacheScope.OfUser(other));
+            await Cache.SettledAsync();
+            if (await FindAsync(Cache, "question", CacheScope.Runs, Ann) == "answer")
+            {
+                return true;
+            }
+
+            await KeepAsync(Cache, "question", "answer", CacheScope.Runs, Ann);
+        }
+
+        return false;
     }
 
     [DatabaseFact]
