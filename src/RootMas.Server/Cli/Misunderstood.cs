@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
 
 namespace RootMas.Server.Cli;
 
@@ -24,7 +25,7 @@ internal static class Misunderstood
         {
             foreach (var error in isGroup ? parsed.Errors.Where(e => !IsOfCommand(e)) : parsed.Errors)
             {
-                await console.Error.WriteLineAsync(error.Message);
+                await console.Error.WriteLineAsync(TextOf(error));
             }
         }
 
@@ -34,6 +35,24 @@ internal static class Misunderstood
 
     /// <summary>About a group as a whole: that one of its commands is missing.</summary>
     private static bool IsOfCommand(ParseError error) => error.SymbolResult is CommandResult;
+
+    /// <summary>The parser names the type that the program gives a value; people are told what it must be.</summary>
+    private static string TextOf(ParseError error)
+    {
+        if (error.SymbolResult is not OptionResult { Tokens: var said, Option: { Name: var name, ValueType: var type } })
+        {
+            return error.Message;
+        }
+
+        var one = type.GetElementType() ?? Nullable.GetUnderlyingType(type) ?? type;
+        return said.FirstOrDefault(token => !Fits(one, token.Value)) is { Value: var wrong }
+            ? $"{name} needs a {(one == typeof(double) ? "number" : "whole number")}: '{wrong}' is none."
+            : error.Message;
+    }
+
+    private static bool Fits(Type type, string said) =>
+        type == typeof(double) ? double.TryParse(said, CultureInfo.InvariantCulture, out _)
+        : (type != typeof(int) && type != typeof(long)) || long.TryParse(said, CultureInfo.InvariantCulture, out _);
 
     private static string Unknown(string word, Command command)
     {

@@ -76,9 +76,6 @@ internal sealed partial class RunOwnership(IDatabase database, SnapshotStore sna
 
     public WorkerIdentity Worker => worker;
 
-    /// <inheritdoc cref="ClaimAsync(ReadyRun, TimeSpan, CancellationToken)"/>
-    public async Task<RunRow?> ClaimAsync(string runId, TimeSpan lease, CancellationToken cancellationToken) => (await ClaimAsync(new ReadyRun(runId, "", IsRoot: true, IsFresh: false), lease, cancellationToken)).Row;
-
     /// <summary>Takes a queued run, or one whose lease is over. Null: somebody else has it, or it may not start. On PostgreSQL with what is stored of it, which is there when the commit is.</summary>
     /// <remarks>If its owner was disabled it is told to cancel in the same breath: whatever was lost on the way, an attempt never begins without having been told.</remarks>
     /// <param name="ready">What it says of the run is what is looked for together with the claim; what the row says counts.</param>
@@ -192,7 +189,7 @@ internal sealed partial class RunOwnership(IDatabase database, SnapshotStore sna
         found ??= await database.ReadAsync(session => StoredRun.ReadAsync(session, row, HistoryOf(row)), cancellationToken);
         found.ThrowIfUnreadable();
         var log = found.Log;
-        var unbooked = StoredRun.OpenMessages(found) is { Count: > 0 } open
+        var unbooked = RunClosing.OpenMessages(log) is { Count: > 0 } open
             ? await database.LookAsync(session => StoredRun.UnbookedAsync(session, row, open), cancellationToken)
             : Unbooked.None;
         var snapshot = await snapshots.LoadAsync(row.SnapshotHash, cancellationToken)

@@ -55,9 +55,6 @@ internal sealed class StoredRun
     /// <summary>What came with a commit is said to be unreadable only here, where that is no longer the transaction's affair.</summary>
     public void ThrowIfUnreadable() => _unreadable?.Throw();
 
-    /// <summary>Messages of the log that were begun and not ended.</summary>
-    public static IReadOnlySet<string> OpenMessages(StoredRun found) => RunClosing.OpenMessages(found.Log);
-
     /// <summary>Attempts of a cascade write their rows before the next one leaves; the step, which would book them, was cut off.</summary>
     public static async ValueTask<Unbooked> UnbookedAsync(DbSession session, RunRow row, IReadOnlySet<string> open)
     {

@@ -34,7 +34,7 @@ public sealed class CommandLineTests
         foreach (var (words, option) in options)
         {
             Assert.Equal(2, await cli.RunAsync([.. words, option, "x"]));
-            Assert.Contains($"'x' for option '{option}'", cli.Notes.ToString(), StringComparison.Ordinal);
+            Assert.Matches($"{option} needs a (whole )?number: 'x' is none", cli.Notes.ToString());
         }
 
         foreach (var (words, said) in ((string, string)[])[("top --interval 0.1", "between 0.2 and 3600"), ("api-keys create x --days 0", "1 to 36500"), ("runs retry x --from-seq 0", "1 or more")])

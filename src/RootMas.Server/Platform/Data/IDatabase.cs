@@ -81,6 +81,24 @@ public abstract class DbSession
 
     /// <summary>Runs after the commit is durable, in order; for in-process wake-ups. Not run on rollback.</summary>
     public abstract void AfterCommit(Action action);
+
+    /// <summary>What was asked of <see cref="AfterCommit"/>. The write is durable, so its caller must hear of success, whatever one of these does.</summary>
+    internal static void RunAll(IReadOnlyList<Action> afterCommit, Action<Exception> onFailed)
+    {
+        foreach (var action in afterCommit)
+        {
+            try
+            {
+                action();
+            }
+#pragma warning disable CA1031 // as above
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                onFailed(exception);
+            }
+        }
+    }
 }
 
 /// <summary>One statement of <see cref="DbSession.ReadAllAsync"/>, a SELECT or (in a write) one that returns what it wrote, and what becomes of each of its rows.</summary>

@@ -210,19 +210,7 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
         trouble.Saved();
         DatabaseMetrics.Commits.Record(time.GetElapsedTime(began).TotalSeconds);
         DatabaseMetrics.GroupSizes.Record(1);
-        foreach (var action in afterCommit)
-        {
-            try
-            {
-                action();
-            }
-#pragma warning disable CA1031 // the write is durable, so its caller must hear of success
-            catch (Exception exception)
-#pragma warning restore CA1031
-            {
-                LogActionFailed(logger, exception);
-            }
-        }
+        DbSession.RunAll(afterCommit, exception => LogActionFailed(logger, exception));
     }
 
     private async Task<T> ReadOnceAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken)

@@ -43,27 +43,7 @@ internal sealed class SqliteSession(SqliteConnectionKeeper keeper, DateTimeOffse
 
     public void Close() => closed = true;
 
-    public void RunAfterCommit(Action<Exception> onFailed)
-    {
-        if (afterCommit is null)
-        {
-            return;
-        }
-
-        foreach (var action in afterCommit)
-        {
-            try
-            {
-                action();
-            }
-#pragma warning disable CA1031 // the write is durable, so its caller must hear of success
-            catch (Exception exception)
-#pragma warning restore CA1031
-            {
-                onFailed(exception);
-            }
-        }
-    }
+    public void RunAfterCommit(Action<Exception> onFailed) => RunAll(afterCommit ?? [], onFailed);
 
     private void ThrowIfClosed()
     {
