@@ -1,7 +1,6 @@
 using RootMas.Server.Agents;
 using RootMas.Server.Backups;
 using RootMas.Server.Chat;
-using RootMas.Server.Cli;
 using RootMas.Server.Identity;
 using RootMas.Server.Knowledge;
 using RootMas.Server.Models;
@@ -13,10 +12,9 @@ using RootMas.Server.Tools;
 
 namespace RootMas.Server;
 
-/// <summary>The entry of the process.</summary>
 public static class Program
 {
-    public static Task<int> Main(string[] args) => CommandLine.RunAsync(args);
+    public static Task<int> Main(string[] args) => Cli.CommandLine.RunAsync(args);
 }
 
 /// <summary>The table of contents: what the server is made of, in the order of the slices.</summary>
@@ -38,8 +36,7 @@ public static partial class ServerHost
         return builder;
     }
 
-    /// <summary>The web application of a configured builder; the caller starts it. Tests change services before: a clock, say.</summary>
-    /// <exception cref="SettingsException">The settings do not allow a start.</exception>
+    /// <summary>The web application of a configured builder; the caller starts it. Tests change services before: a clock, say. Throws <see cref="SettingsException"/> where the settings allow no start.</summary>
     public static WebApplication Build(WebApplicationBuilder builder)
     {
         builder.CheckSettings();

@@ -160,11 +160,15 @@ internal static class PromptBuilder
             "assistant" => new(ChatRole.Assistant, text),
             "system" => new(ChatRole.User, "[Instructions from the caller; the system prompt ranks higher]\n" + text),
             "tool" => new(ChatRole.User, Untrusted("tool", "earlier", text)),
+            "note" => new(ChatRole.User, "[Note from the system] " + text),
             _ => new(ChatRole.User, m.Tainted ? Untrusted("message", "earlier", text) : text),
         };
     }
 
-    private static PromptBlock Fixed(ChatRole role, string text) => new(-1, -1, [new(role, text)]);
+    private static PromptBlock Fixed(ChatRole role, string text, params TeamFinding[] findings) => new(-1, -1, [Message(role, text, findings)]);
+
+    private static ChatMessage Message(ChatRole role, string text, params TeamFinding[] findings) =>
+        findings.Length > 0 ? TeamFinding.Mark(new(role, text), findings) : new(role, text);
 
     private static PromptBlock Summary(RunView view, CallModel call, ContextReduced reduction, string title)
     {
@@ -214,7 +218,8 @@ internal static class PromptBuilder
         var (state, context) = (view.State, view.ContextOf(reader));
         if (state.Plan is { Summary: { } summary } plan)
         {
-            blocks.Add(Fixed(ChatRole.User, Data("The planner's summary of the team's work", summary + "\n\n" + PlanLedger.Render(plan, context), state.Tainted)));
+            var all = Data("The planner's summary of the team's work", summary + "\n\n" + PlanLedger.Render(plan, context), state.Tainted);
+            blocks.Add(Fixed(ChatRole.User, all, new TeamFinding(view.Entry, summary)));
             return;
         }
 
@@ -222,7 +227,8 @@ internal static class PromptBuilder
         var limit = ShownText.LimitOf(given.Select(static c => c.Result), context);
         foreach (var child in given)
         {
-            blocks.Add(Fixed(ChatRole.User, Data($"Result of {child.Agent} ({child.Status})", ShownText.Cut(child.Result, limit), child.Tainted)));
+            var result = ShownText.Cut(child.Result, limit);
+            blocks.Add(Fixed(ChatRole.User, Data($"Result of {child.Agent} ({child.Status})", result, child.Tainted), new TeamFinding(child.Agent, result, child.Status)));
         }
     }
 
@@ -243,7 +249,7 @@ internal static class PromptBuilder
         var said = ShownText.Cut(answer.Text, view.Longest);
         return isChat && turn.Agent == reader
             ? [new(ChatRole.Assistant, said)]
-            : [new(ChatRole.User, Data(isChat ? $"{turn.Agent} says" : $"Result of {turn.Agent}", said, view.State.Tainted))];
+            : [Message(ChatRole.User, Data(isChat ? $"{turn.Agent} says" : $"Result of {turn.Agent}", said, view.State.Tainted), new TeamFinding(turn.Agent, said))];
     }
 
     // An assistant message and the one result of each of its calls, always together.
@@ -297,11 +303,13 @@ internal static class PromptBuilder
             var limit = ShownText.LimitOf(view.State.Turns.Select(static t => t.Said?.Text), view.ContextOf(call.Agent));
             foreach (var turn in view.State.Turns.Where(static t => t.Said is not null))
             {
-                blocks.Add(Fixed(ChatRole.User, Data($"{turn.Agent} says", ShownText.Cut(turn.Said!.Text, limit), view.State.Tainted)));
+                var said = ShownText.Cut(turn.Said!.Text, limit);
+                blocks.Add(Fixed(ChatRole.User, Data($"{turn.Agent} says", said, view.State.Tainted), new TeamFinding(turn.Agent, said)));
             }
         }
 
-        blocks.Add(Fixed(ChatRole.User, SideInstructions.For(view, call)));
+        TeamFinding[] settled = call.Purpose == "review" ? [.. view.State.Plan!.Tasks.Select(static t => new TeamFinding(t.Agent, t.Result ?? t.Note ?? "", t.Status, t.Id))] : [];
+        blocks.Add(Fixed(ChatRole.User, SideInstructions.For(view, call), settled));
     }
 
     private static string Data(string title, string text, bool tainted) => title + ":\n" + (tainted ? Untrusted(title, "data", text) : text);

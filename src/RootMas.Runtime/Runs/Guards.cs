@@ -25,7 +25,7 @@ internal static class Guards
             return new Record([over]);
         }
 
-        return Loop(state);
+        return Loop(state) ?? NearLimit(run);
     }
 
     private static GuardStopped? OverLimit(RunAttempt run)
@@ -51,6 +51,30 @@ internal static class Guards
             ? Stop("wall_time", $"The run and its subtasks have been worked on for {active.TotalSeconds:0} seconds, waiting for people or for their turn not counted; the limit is {limits.MaxWallSeconds}.")
             : null;
     }
+
+    /// <summary>Who is about to be stopped by a limit is told so once, in time for an answer: one with what there is comes to more than none. Only in the middle of a turn is there somebody who could be told.</summary>
+    private static Record? NearLimit(RunAttempt run)
+    {
+        var state = run.State;
+        return state is { Side: null, CurrentTurn: { IsFinished: false, Entries.Count: > 0 } turn } && (state.ActiveAgent ?? turn.Agent) == turn.Agent
+            && Near(run) is { } hint && !state.Hints.Contains((hint.Guard, turn.Agent, TeamPattern.PartsOf(state)))
+            ? new([hint with { Agent = turn.Agent }])
+            : null;
+    }
+
+    private static GuardHinted? Near(RunAttempt run)
+    {
+        var (limits, tree, active) = (run.Limits, run.Tree, run.Active.TotalSeconds);
+        return tree.Steps >= limits.MaxSteps - Math.Max(2, limits.MaxSteps / 10) // a round of calls and the answer to it are two
+            ? Hint("steps", $"The run and its subtasks have taken {tree.Steps} of their {limits.MaxSteps} steps; each answer and each round of tool calls is one.")
+            : IsNear(tree.Tokens, limits.MaxTokens) ? Hint("tokens", $"The run and its subtasks have used {tree.Tokens} of their {limits.MaxTokens} tokens.")
+            : IsNear(tree.CostMicroUsd, limits.MaxCostMicroUsd) ? Hint("cost", $"The run and its subtasks have cost {new Money(tree.CostMicroUsd)} of their {new Money(limits.MaxCostMicroUsd)} USD.")
+            : IsNear((long)active, limits.MaxWallSeconds) ? Hint("wall_time", $"The run and its subtasks have been worked on for {active:0} of their {limits.MaxWallSeconds} seconds.")
+            : null;
+    }
+
+    /// <summary>A tenth of a limit is left, or less. Zero or less is no limit.</summary>
+    private static bool IsNear(long used, long limit) => limit > 0 && used >= limit - (limit / 10);
 
     private static Record? Loop(RunState state)
     {
@@ -95,6 +119,9 @@ internal static class Guards
 
     /// <summary>What is the matter, without what the model is to do about it.</summary>
     private static string FirstOf(string hint) => hint[..(hint.IndexOf(". ", StringComparison.Ordinal) + 1)];
+
+    private static GuardHinted Hint(string guard, string reason) =>
+        new(guard, reason + " Finish now: answer with what there is, and say what is missing.");
 
     private static GuardStopped Stop(string guard, string reason) =>
         new(guard, reason + " What was done so far is kept in the run's log; ask again with a smaller task, or raise the limit.");

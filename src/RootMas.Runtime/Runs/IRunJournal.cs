@@ -16,6 +16,9 @@ public interface IRunJournal
 
     /// <summary>Inbox rows with an id above <paramref name="after"/>, oldest first.</summary>
     ValueTask<IReadOnlyList<InboxItem>> ReadInboxAsync(string runId, long after, CancellationToken cancellationToken);
+
+    /// <summary>Rows of calls that an owner has paid for and writes with no batch any more, since the run is not its own. A journal keeps those of a batch that it refuses by itself.</summary>
+    ValueTask KeepAsync(IReadOnlyList<LedgerEntry> rows) => ValueTask.CompletedTask;
 }
 
 /// <summary>An event and its stored bytes: serialised once, written and streamed unchanged.</summary>
@@ -210,6 +213,8 @@ public sealed record AttachedDocument(string Id, string Name)
 /// <summary>One row per request that was sent to a model, also for those without a run (embeddings, judges).</summary>
 public sealed record LedgerEntry
 {
+    private const string Doubtful = "in_doubt";
+
     public required string Id { get; init; }
 
     public string? RunId { get; init; }
@@ -246,6 +251,8 @@ public sealed record LedgerEntry
 
     public required DateTimeOffset CreatedAt { get; init; }
 
+    public bool IsInDoubt => Outcome == Doubtful;
+
     /// <summary>Stands for the newest request of a call whose worker was lost: it may have been sent, and nobody knows what it cost.</summary>
     public static LedgerEntry InDoubt(string runId, string rootRunId, string ownerId, OpenModelCall open, DateTimeOffset now) => new()
     {
@@ -261,7 +268,7 @@ public sealed record LedgerEntry
         Tier = open.Tier,
         Usage = TokenUsage.None,
         Cost = Money.Zero,
-        Outcome = "in_doubt",
+        Outcome = Doubtful,
         Estimated = true,
         CreatedAt = now,
     };

@@ -52,6 +52,18 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
 
     public async Task<ExchangeOutcome> RunAsync(List<ChatMessage> messages, ChatOptions options)
     {
+        try
+        {
+            return await AskAsync(messages, options);
+        }
+        finally
+        {
+            run.AddLedger(modelCall.Ledger); // also where the run turns out to be somebody else's: it is paid for
+        }
+    }
+
+    private async Task<ExchangeOutcome> AskAsync(List<ChatMessage> messages, ChatOptions options)
+    {
         run.Count(new(1, 0, 0, 0));
         Request();
         var overlap = run.Execution.IsNew && run.State.Steps == 1;
@@ -212,7 +224,6 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
 
     private void Complete()
     {
-        Settle();
         if (modelCall.CacheHit is { } hit)
         {
             run.Emit(hit, call.Agent);
@@ -250,7 +261,6 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
 
     private ExchangeOutcome Interrupted()
     {
-        Settle();
         if (IsAnswer && _text.Length > 0)
         {
             run.Partial = (modelCall.MessageId!, _text.ToString(), call.Agent);
@@ -282,7 +292,6 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
 
     private ExchangeOutcome Failed(ModelException e)
     {
-        Settle();
         Failure = e;
         var usage = Used;
         run.Emit(new ModelFailed(modelCall.MessageId!, e.ErrorClass, e.Message, modelCall.Cost) { Usage = OrNull(usage) }, call.Agent);
@@ -318,8 +327,6 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
 
         run.Emit(new MessageSuperseded(modelCall.MessageId!, e.ErrorClass), call.Agent);
     }
-
-    private void Settle() => run.AddLedger(modelCall.Ledger);
 
     private static JsonElement Arguments(FunctionCallContent function)
     {

@@ -67,6 +67,9 @@ public sealed record TokenUsage(long InputTokens, long CachedTokens, long Output
 
     public static TokenUsage operator +(TokenUsage a, TokenUsage b) =>
         new(a.InputTokens + b.InputTokens, a.CachedTokens + b.CachedTokens, a.OutputTokens + b.OutputTokens, a.ReasoningTokens + b.ReasoningTokens);
+
+    public static TokenUsage operator -(TokenUsage a, TokenUsage b) =>
+        new(a.InputTokens - b.InputTokens, a.CachedTokens - b.CachedTokens, a.OutputTokens - b.OutputTokens, a.ReasoningTokens - b.ReasoningTokens);
 }
 
 /// <summary>A tool call as the model asked for it. <see cref="Call"/> is our number (1, 2 … within the run); models' own ids are not trusted to be there or unique.</summary>
@@ -150,7 +153,7 @@ public sealed record ModelCompleted(string MessageId, string Text, IReadOnlyList
     internal override void Fold(RunState state) => state.On(this);
 }
 
-/// <param name="ErrorClass">unreachable, timeout, rate_limited, server_error, auth, bad_request, context_length, content_filter, invalid_answer, budget, cancelled, worker_lost.</param>
+/// <param name="ErrorClass">unreachable, timeout, rate_limited, server_error, auth, credit, bad_request, context_length, content_filter, invalid_answer, budget, cancelled, worker_lost.</param>
 public sealed record ModelFailed(string MessageId, string ErrorClass, string Detail, Money CostUsd = default) : RunEvent
 {
     /// <summary>Of all its attempts. Null: none, or not known.</summary>

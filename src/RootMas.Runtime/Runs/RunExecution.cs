@@ -3,7 +3,7 @@ using RootMas.Runtime.Teams;
 namespace RootMas.Runtime.Runs;
 
 /// <summary>An earlier message of the conversation, as context for a run.</summary>
-/// <param name="Role">user, assistant, system (caller's instructions) or tool (context only, never executed).</param>
+/// <param name="Role">user, assistant, system (caller's instructions), tool (context only, never executed) or note (what the system says of the message before it).</param>
 /// <param name="Tainted">The text carries bytes from outside; the run starts tainted if any of its history is.</param>
 public sealed record HistoryMessage(string Role, string Text, bool Tainted = false, string? Agent = null)
 {

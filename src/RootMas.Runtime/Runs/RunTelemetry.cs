@@ -12,14 +12,14 @@ internal static class RunTelemetry
     private static readonly Counter<long> ToolCalls = Meter.CreateCounter<long>("rootmas.tool.calls", "{call}", "Tool calls by tool and outcome.");
     private static readonly Histogram<double> ToolDuration = Meter.CreateHistogram<double>("rootmas.tool.duration", "s", "Duration of tool calls.");
 
-    public static Activity? Tool(RunAttempt run, PreparedCall call)
+    public static Activity? Tool(RunAttempt run, CallState call)
     {
-        var activity = Source.StartActivity("execute_tool " + call.Tool.Name, ActivityKind.Internal);
+        var activity = Source.StartActivity("execute_tool " + call.Call.Tool, ActivityKind.Internal);
         activity?.SetTag("gen_ai.operation.name", "execute_tool");
-        activity?.SetTag("gen_ai.tool.name", call.Tool.Name);
+        activity?.SetTag("gen_ai.tool.name", call.Call.Tool);
         activity?.SetTag("gen_ai.tool.type", "function");
-        activity?.SetTag("gen_ai.tool.call.id", call.State.Call.CallId);
-        activity?.SetTag("gen_ai.agent.name", call.State.Agent);
+        activity?.SetTag("gen_ai.tool.call.id", call.Call.CallId);
+        activity?.SetTag("gen_ai.agent.name", call.Agent);
         activity?.SetTag("rootmas.run.id", run.Run.RunId);
         return activity;
     }

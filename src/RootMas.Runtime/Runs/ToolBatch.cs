@@ -78,7 +78,7 @@ internal sealed class ToolBatch(RunAttempt run, IReadOnlyList<PreparedCall> call
 
     private async Task<CallOutcome> InvokeAsync(PreparedCall call)
     {
-        using var activity = RunTelemetry.Tool(run, call);
+        using var activity = RunTelemetry.Tool(run, call.State);
         var started = run.Parts.Clock.GetTimestamp();
         using var timeout = new CancellationTokenSource(call.Tool.Timeout, run.Parts.Clock);
         var stop = call.Effect == ToolEffect.Unsafe ? run.HardToken : run.StepToken;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using RootMas.Runtime.Context;
 using RootMas.Runtime.Tools;
@@ -223,6 +224,7 @@ internal static class ToolStep
 
     private static void BuiltIn(RunAttempt run, CallState call, CompiledAgent agent)
     {
+        using var span = RunTelemetry.Tool(run, call); // of asking for it: how long a task or an answer takes, the log says
         switch (call.Call.Tool)
         {
             case BuiltInTools.Delegate:
@@ -236,6 +238,12 @@ internal static class ToolStep
                 var options = arguments.TryGetProperty("options", out var list) ? list.EnumerateArray().Select(o => o.GetString()!).ToList() : null;
                 run.Emit(new InputRequested(call.Call.Call, arguments.GetProperty("question").GetString()!, options, run.Now + run.Parts.Options.InputExpiry) { Tainted = run.State.Tainted ? true : null }, call.Agent);
                 break;
+        }
+
+        if (call.Failed)
+        {
+            span?.SetTag("error.type", "refused");
+            span?.SetStatus(ActivityStatusCode.Error, "refused");
         }
     }
 

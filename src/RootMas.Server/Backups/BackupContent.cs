@@ -20,6 +20,9 @@ internal sealed class BackupContent(BackupSetup setup)
     /// <summary>Files of people; what begins with a dot (<c>.env</c>) is left out, for it holds secrets.</summary>
     private static readonly string[] ConfigEndings = [".yaml", ".yml", ".md", ".json"];
 
+    /// <summary>Whether there is anything that goes into an archive only with the operator's key.</summary>
+    public bool HasSecrets => Below(setup.Data.File("keys"), KeyPrefix).Any() || SettingsHoldSecrets();
+
     /// <summary>Copies small files into <paramref name="folder"/>, so that nobody changes them between their checksum and their place in the archive; uploaded ones are taken where they are.</summary>
     public async Task<(List<ArchiveFile> Files, SealedPart Keys)> CollectAsync(string id, string folder, CancellationToken cancellationToken)
     {

@@ -42,7 +42,7 @@ public sealed record BackupView
     /// <summary>False: another installation keeps its backups in the same place. It is listed, but never cleared up from here.</summary>
     public required bool Own { get; init; }
 
-    /// <summary>Whether the keys of the server are in it, encrypted with the operator's key.</summary>
+    /// <summary>Whether the keys of the server are in it, encrypted with the operator's key. Null: there are none to put into it (settings or the database hold them), or nothing is known.</summary>
     public bool? HasKeys { get; init; }
 
     /// <summary>When it was last restored into a scratch database and compared.</summary>
@@ -70,12 +70,21 @@ public sealed record BackupView
         Rows = record?.Rows,
         Size = record?.Size,
         Sha256 = record?.Sha256,
-        HasKeys = record?.Keys.Included,
+        HasKeys = record?.Keys is { Included: false, Names.Count: 0 } ? null : record?.Keys.Included,
         VerifiedAt = record?.Verification?.At,
         Valid = record?.Verification?.Ok,
         Problems = [.. (record?.Verification?.Problems ?? []).Union(warnings ?? [], StringComparer.Ordinal)],
         Notes = record is null ? [] : [.. (record.Verification?.Notes ?? []).Union([record.Keys.Note], StringComparer.Ordinal)],
     };
+
+    /// <summary>An archive that was named by its file. Where neither its inside nor its name tells which backup it is, it is called as the file is.</summary>
+    internal static BackupView OfFile(string path, BackupRecord? record)
+    {
+        var name = Path.GetFileName(path);
+        return (record?.Id ?? BackupNames.IdOf(name, BackupNames.Archive)) is { } id
+            ? Of(id, [], record)
+            : new BackupView { Id = name, Own = true, CreatedAt = new DateTimeOffset(File.GetLastWriteTimeUtc(path)), Places = [], Problems = [], Notes = [] };
+    }
 
     /// <summary>One view per backup, newest first, with all its places.</summary>
     internal static IReadOnlyList<BackupView> Of(IEnumerable<StoredBackup> stored) =>

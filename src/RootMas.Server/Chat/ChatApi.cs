@@ -56,7 +56,7 @@ public static class ChatApi
         .Refuses(409, "conversation_busy", "on_busy is reject and the branch still works on an earlier message.")
         .Refuses(409, "waiting_for_human", "The branch's run waits for an approval or a review.")
         .Refuses(409, "rollback_impossible", "on_busy is rollback and a tool that changes something already ran.")
-        .Refuses(422, "idempotency_mismatch", "The Idempotency-Key was used with another body.");
+        .Refuses(422, "idempotency_mismatch", "The Idempotency-Key was used with another body or query.");
 
     private static Task<IResult> AskTeamAsync(ChatMessage message, IChatService chat, Subjects subjects, TimeProvider clock, HttpContext context) =>
         AskAsync(message, simple: false, chat, subjects, clock, context);
@@ -174,7 +174,7 @@ public static class ChatApi
             return invalid;
         }
 
-        if (offset is < 0 or > 10_000_000 || (offset is > 0 && cursor is not null))
+        if (offset is < 0 or > 10_000_000 || (offset is > 0 && !string.IsNullOrEmpty(cursor)))
         {
             return Problems.Invalid("offset", "must be 0 to 10,000,000, and not together with cursor");
         }

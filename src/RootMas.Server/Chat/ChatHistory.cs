@@ -9,12 +9,12 @@ namespace RootMas.Server.Chat;
 internal sealed class ChatHistory : IRunHistory
 {
     private const string Above = """
-        with recursive path (id, parent_id, depth, role, content, agent, tainted, attachments, documents) as (
-            select p.id, p.parent_id, p.depth, p.role, p.content, p.agent, p.tainted, p.attachments, p.documents
+        with recursive path (id, parent_id, depth, role, content, agent, tainted, attachments, documents, stopped) as (
+            select p.id, p.parent_id, p.depth, p.role, p.content, p.agent, p.tainted, p.attachments, p.documents, p.stopped
             from messages i join messages p on p.id = i.parent_id where i.id = @input and i.owner_id = @owner
             union all
-            select m.id, m.parent_id, m.depth, m.role, m.content, m.agent, m.tainted, m.attachments, m.documents from path join messages m on m.id = path.parent_id)
-        select role, content, tainted, agent, attachments, documents from path order by depth
+            select m.id, m.parent_id, m.depth, m.role, m.content, m.agent, m.tainted, m.attachments, m.documents, m.stopped from path join messages m on m.id = path.parent_id)
+        select role, content, tainted, agent, attachments, documents, stopped from path order by depth
         """;
 
     /// <summary>
@@ -38,7 +38,14 @@ internal sealed class ChatHistory : IRunHistory
         new(
             Above,
             command => command.Set("input", run.InputMessageId).Set("owner", run.OwnerId),
-            row => said(Of(row.GetString(0), row.GetString(1), row.Flag(2), row.StringOrNull(3), Brought(row.StringOrNull(4)), MessageWrites.DocumentsFrom(row.StringOrNull(5)))));
+            row =>
+            {
+                said(Of(row.GetString(0), row.GetString(1), row.Flag(2), row.StringOrNull(3), Brought(row.StringOrNull(4)), MessageWrites.DocumentsFrom(row.StringOrNull(5))));
+                if (row.StringOrNull(6) is { } stopped)
+                {
+                    said(new HistoryMessage("note", "The work on this was stopped before it was done: " + stopped));
+                }
+            });
 
     public RowRead ReadStanding(RunIdentity run, Action<InputStanding> found) =>
         new(

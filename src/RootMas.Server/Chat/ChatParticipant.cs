@@ -13,22 +13,34 @@ internal sealed class ChatParticipant(FlowFeed flows) : IRunTransactionParticipa
     {
         flows.Announce(session, run);
         var isRetryOfCall = takesTurn && run is { BranchId: null, ConversationId: not null };
-        return run.IsBesideAnother || isRetryOfCall ? HoldAsync(session, run)
-            : takesTurn ? PlaceAsync(session, run)
+        return run.IsBesideAnother || isRetryOfCall ? HoldAsync(session, run.ConversationId!, run.OwnerId)
+            : takesTurn ? TakeTurnAsync(session, run)
             : ValueTask.CompletedTask;
     }
 
-    /// <summary>A retry writes nothing into its conversation yet: whoever deletes that either sees the run, or is seen by it.</summary>
-    private static async ValueTask HoldAsync(DbSession session, RunIdentity run)
+    /// <summary>A retry, or the sharing of a run, writes nothing into the conversation: whoever deletes that either sees it, or is seen by it.</summary>
+    private static async ValueTask HoldAsync(DbSession session, string conversationId, string ownerId)
     {
         await session.FlushAsync();
-        if (!await MessageWrites.HoldConversationAsync(session, run.ConversationId!, run.OwnerId))
+        if (!await MessageWrites.HoldConversationAsync(session, conversationId, ownerId))
         {
-            throw new ProblemException(ChatProblems.NoConversation());
+            throw new ProblemException(RunProblems.ConversationDeleted());
         }
     }
 
-    public ValueTask OnActivatedAsync(DbSession session, RunIdentity run) => PlaceAsync(session, run);
+    /// <summary>A message that is sent has looked for its conversation; a retry of one that waited in vain has not.</summary>
+    private static async ValueTask TakeTurnAsync(DbSession session, RunIdentity run)
+    {
+        if (!await PlaceAsync(session, run))
+        {
+            throw new ProblemException(RunProblems.ConversationDeleted());
+        }
+    }
+
+    /// <summary>What waited in a conversation that was deleted is told to end: it has no place to take.</summary>
+    public async ValueTask OnActivatedAsync(DbSession session, RunIdentity run) => _ = await PlaceAsync(session, run);
+
+    public ValueTask OnSharedAsync(DbSession session, string conversationId, string ownerId) => HoldAsync(session, conversationId, ownerId);
 
     public async ValueTask OnAppendedAsync(DbSession session, RunIdentity run, IReadOnlyList<EventRecord> events, RunStatus status)
     {
@@ -42,6 +54,10 @@ internal sealed class ChatParticipant(FlowFeed flows) : IRunTransactionParticipa
             if (MessageOf(run, entry) is { } message)
             {
                 await MessageWrites.InsertFromRunAsync(session, input, conversation, run.BranchId, message with { Citations = await OfThoseThereAsync(session, message.Citations) });
+            }
+            else if (entry is RunFailed { Code: var code, Reason: var reason } && code.StartsWith("guard_", StringComparison.Ordinal) && run.BranchId is { } branch)
+            {
+                await MessageWrites.NoteStopAsync(session, conversation, branch, run.RunId, input, reason);
             }
         }
 
@@ -64,10 +80,11 @@ internal sealed class ChatParticipant(FlowFeed flows) : IRunTransactionParticipa
         return gone.Count == 0 ? citations : [.. citations.Select(c => c.DocumentId is { } id && gone.Contains(id) ? c with { Title = null, Excerpt = null } : c)];
     }
 
-    private static ValueTask PlaceAsync(DbSession session, RunIdentity run) =>
+    /// <summary>False: its conversation was deleted.</summary>
+    private static ValueTask<bool> PlaceAsync(DbSession session, RunIdentity run) =>
         run is { ConversationId: { } conversation, InputMessageId: { } input, BranchId: { } branch }
             ? MessageWrites.PlaceAsync(session, conversation, branch, input)
-            : ValueTask.CompletedTask;
+            : ValueTask.FromResult(true);
 
     private static RunMessage? MessageOf(RunIdentity run, RunEvent entry) => entry switch
     {

@@ -48,7 +48,7 @@ public static class ConversationsApi
             .Refuses(409, "waiting_for_human", "The branch's run waits for an approval or a review.")
             .Refuses(409, "rollback_impossible", "on_busy is rollback and a tool that changes something already ran.")
             .Refuses(422, "parent_not_found", "parent_id names no message of this conversation that can be answered.")
-            .Refuses(422, "idempotency_mismatch", "The Idempotency-Key was used with another body.")
+            .Refuses(422, "idempotency_mismatch", "The Idempotency-Key was used with another body or query.")
             .WithSummary("Send a message").WithDescription("Starts a run and does not wait for it. A parent_id that is not the end of a branch starts a new branch: that is how a message is edited.");
     }
 

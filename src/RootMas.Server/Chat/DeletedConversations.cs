@@ -40,7 +40,8 @@ internal sealed class DeletedConversations(IDatabase database, RunStore store, O
         ArgumentNullException.ThrowIfNull(message);
         var conversation = message.Payload;
         var scope = new PurgeScope("conversation", conversation);
-        var works = await CancelAsync(conversation, cancellationToken);
+        HashSet<string> told = new(StringComparer.Ordinal);
+        await CancelAsync(conversation, told, cancellationToken);
         await kept.PurgeAsync(scope, cancellationToken);
         var began = clock.GetTimestamp();
         while (await EraseAsync(conversation, cancellationToken))
@@ -58,29 +59,30 @@ internal sealed class DeletedConversations(IDatabase database, RunStore store, O
             }
 
             await Task.Delay(Look, clock, cancellationToken);
+            await CancelAsync(conversation, told, cancellationToken); // what began nevertheless, as on an instance of an earlier version
         }
 
-        if (works)
+        if (told.Count > 0)
         {
             await kept.PurgeAsync(scope, cancellationToken); // what was answered before it heard that it is to end
         }
     }
 
-    /// <returns>Whether anything works there.</returns>
-    private async Task<bool> CancelAsync(string conversation, CancellationToken cancellationToken)
+    /// <param name="told">Those that know it already; whoever is told now is added.</param>
+    private async Task CancelAsync(string conversation, HashSet<string> told, CancellationToken cancellationToken)
     {
         for (var after = ""; ;)
         {
             var page = await database.LookAsync(
                 session => session.Prepared(Unended).Set("conversation", conversation).Set("after", after).ListAsync(static r => r.GetString(0)), cancellationToken);
-            foreach (var run in page)
+            foreach (var run in page.Where(told.Add))
             {
                 await store.InsertInboxAsync(run, ownerId: null, "cancel", new CancelRequested(Reason, By: null, KeepText: false), cancellationToken);
             }
 
             if (page.Count == 0)
             {
-                return after.Length > 0;
+                return;
             }
 
             after = page[^1];

@@ -7,7 +7,10 @@ using RootMas.Server.Runs;
 
 namespace RootMas.Server.Chat;
 
-/// <summary>The seam between channels and chat: REST, sockets, the OpenAI-compatible API and the command line reach runs only through this.</summary>
+/// <summary>
+/// The seam between channels and chat: whichever channel a message comes from (REST, sockets, the OpenAI-compatible API, the command line), it becomes a run only through this.
+/// The routes of runs, which read, cancel, retry and answer what is there, belong to the slice on the left and stand on <see cref="IMessageProcessor"/> themselves.
+/// </summary>
 public interface IChatService
 {
     /// <inheritdoc cref="IMessageProcessor.Stopping"/>

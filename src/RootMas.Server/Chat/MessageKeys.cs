@@ -62,7 +62,7 @@ public sealed class MessageKeys(IDatabase database, IdempotencyStore store)
             var other => IdempotencyProblems.Of(other),
         };
 
-    /// <summary>By scope and key alone: another body under the same key must meet the first, to be refused.</summary>
+    /// <summary>By scope and key alone: another body or query under the same key must meet the first, to be refused.</summary>
     private sealed class SameKey : IEqualityComparer<IdempotencyRequest>
     {
         public static readonly SameKey Instance = new();

@@ -84,6 +84,13 @@ internal static class MessageWrites
         where i.id = @input
         """;
 
+    /// <summary>At the run's last message on its branch. Not where something hangs below that already: what stands above a message never changes.</summary>
+    private const string NoteStop = """
+        update messages set stopped = @reason
+        where id = (select m.id from messages m where m.conversation_id = @conversation and m.branch_id = @branch and m.depth > 0 and (m.id = @input or m.run_id = @run) order by m.depth desc limit 1)
+            and not exists (select 1 from messages c where c.conversation_id = @conversation and c.parent_id = messages.id)
+        """;
+
     /// <summary>The view moves on if it was on the message's parent, or on what another run said to the same message.</summary>
     private const string FollowAnswer = """
         update conversations set updated_at = @now, current_leaf = case
@@ -141,17 +148,24 @@ internal static class MessageWrites
         await session.SendAsync(session.Prepared("update conversations set title = @title where id = @id and title = ''").Set("title", title).Set("id", conversationId));
 
     /// <summary>The message's run gets its turn: it takes the branch's leaf as its parent. Does nothing for a message that has its place.</summary>
-    public static async ValueTask PlaceAsync(DbSession session, string conversationId, string branchId, string messageId)
+    /// <returns>False: the conversation was deleted.</returns>
+    public static async ValueTask<bool> PlaceAsync(DbSession session, string conversationId, string branchId, string messageId)
     {
         await session.FlushAsync(); // what is read now may have been sent before
-        if (!await session.HoldAsync(Hold, conversationId) || !await session.Prepared(Waiting).Set("id", messageId).AnyAsync())
+        if (!await session.HoldAsync(Hold, conversationId))
         {
-            return;
+            return false;
+        }
+
+        if (!await session.Prepared(Waiting).Set("id", messageId).AnyAsync())
+        {
+            return true;
         }
 
         var parent = await ReadPlace(session, Leaf, conversationId, branchId) ?? await ReadPlace(session, RetryOrigin, conversationId, branchId) ?? await ReadPlace(session, BranchOrigin, conversationId, branchId);
         await session.SendAsync(session.Prepared(Place).Set("parent", parent?.Id).Set("depth", (parent?.Depth ?? 0) + 1).Set("id", messageId));
         await session.SendAsync(session.Prepared(FollowOnBranch).Set("now", session.Now).Set("parent", parent?.Id).Set("branch", branchId).Set("leaf", messageId).Set("id", conversationId));
+        return true;
     }
 
     /// <summary>
@@ -172,6 +186,13 @@ internal static class MessageWrites
             .Set("documents", message.Documents is { Count: > 0 } documents ? string.Join(' ', documents) : null)
             .Set("attachments", Stored(message.Attachments)).Set("metadata", message.Metadata));
         await session.SendAsync(session.Prepared(FollowAnswer).Set("now", session.Now).Set("leaf", message.Id).Set("input", inputMessageId).Set("id", conversationId));
+    }
+
+    /// <summary>A limit or a guard has stopped the run: whoever answers what is said next is told why.</summary>
+    public static async ValueTask NoteStopAsync(DbSession session, string conversationId, string branchId, string runId, string inputMessageId, string reason)
+    {
+        await session.SendHoldAsync(Hold, conversationId);
+        await session.SendAsync(session.Prepared(NoteStop).Set("reason", reason).Set("conversation", conversationId).Set("branch", branchId).Set("input", inputMessageId).Set("run", runId));
     }
 
     /// <summary>Rolls what came with a run, what was to take its place and is marked, and everything below them, back: kept for the log, no part of any history.</summary>

@@ -23,6 +23,9 @@ internal sealed class ApiClient(HttpClient http)
     /// <summary>In place of the members of an answer: it has no content.</summary>
     public const string Nothing = "";
 
+    /// <summary>What to do about a key that is not taken.</summary>
+    public const string AnotherKey = "Set ROOTMAS_API_KEY, or store another key with 'rootmas login'.";
+
     private const int MostCuts = 5;
     private const string EventStream = "text/event-stream";
 
@@ -274,6 +277,7 @@ internal sealed class ApiClient(HttpClient http)
             var problem = await JsonAsync(answer, cancellationToken);
             code = problem.Text("code");
             text = problem.Text("detail") ?? problem.Text("title") ?? text;
+            text = answer.StatusCode == HttpStatusCode.Unauthorized ? OfKey(text, code) : text;
             foreach (var error in problem.TryGetProperty("errors", out var errors) && errors.ValueKind == JsonValueKind.Object ? errors.EnumerateObject().ToList() : [])
             {
                 text += $"\n  {error.Name}: {string.Join(" ", error.Value.EnumerateArray().Select(v => v.GetString()))}";
@@ -284,6 +288,9 @@ internal sealed class ApiClient(HttpClient http)
 
         throw new CliException(ExitCodes.Of(answer.StatusCode), text) { Failure = FailureOf(answer.StatusCode, code), After = answer.Headers.RetryAfter?.Delta };
     }
+
+    /// <summary>The server tells programs of routes and headers. At a terminal there is a key, or none.</summary>
+    private static string OfKey(string detail, string? code) => $"{(code == "token_invalid" ? "The server does not take this key: it is not valid, or no longer. Nothing was done." : detail)} {AnotherKey}";
 
     private static CallFailure FailureOf(HttpStatusCode status, string? code) => status switch
     {

@@ -93,7 +93,7 @@ internal static class BackupCommand
             terminal.Table(
                 ["Backup", "Where", "Why", "Size", "Rows", "Keys", "Verified"],
                 answer.Items().Select(static b => (IReadOnlyList<string>)
-                    [b.Text("id")!, string.Join(", ", b.Items("places").Select(static p => p.GetString())), (b.Text("own") == "false" ? "another installation's, " : "") + (b.Text("reason") ?? "?"), Size(b), b.Text("rows") ?? "?", b.Text("has_keys") == "true" ? "yes" : "no", State(b)]));
+                    [b.Text("id")!, string.Join(", ", b.Items("places").Select(static p => p.GetString())), (b.Text("own") == "false" ? "another installation's, " : "") + (b.Text("reason") ?? "?"), Size(b), b.Text("rows") ?? "?", Keys(b), State(b)]));
             return ExitCodes.Ok;
         });
         return command;
@@ -115,7 +115,7 @@ internal static class BackupCommand
                 (setup, stop) => VerifyAsync(setup, which, stop),
                 cancellationToken,
                 itself: File.Exists(which));
-            Show(parsed, view, $"{view.Text("id")} {(view.Text("valid") == "true" ? "is whole: checksums, integrity, rows and audit chain are those of its source." : "cannot be relied on.")}");
+            Show(parsed, view, $"{NameOf(which, view.Text("id")!)} {(view.Text("valid") == "true" ? "is whole: checksums, integrity, rows and audit chain are those of its source." : "cannot be relied on.")}");
             return ExitOf(view);
         });
         return command;
@@ -145,6 +145,10 @@ internal static class BackupCommand
         return command;
     }
 
+    /// <summary>Who named a file reads its name again, and which backup it is where the name does not say so.</summary>
+    private static string NameOf(string which, string id) =>
+        !File.Exists(which) ? id : BackupNames.IsId(id) && !which.Contains(id, StringComparison.Ordinal) ? $"{which} ({id})" : which;
+
     private static async Task<BackupView> VerifyAsync(BackupSetup setup, string which, CancellationToken cancellationToken)
     {
         setup.Data.RefuseRoot();
@@ -152,7 +156,7 @@ internal static class BackupCommand
         if (File.Exists(which))
         {
             var (read, found) = await new BackupVerifier(setup).VerifyAsync(which, null, cancellationToken);
-            return BackupView.Of(read?.Id ?? BackupNames.IdOf(Path.GetFileName(which), BackupNames.Archive) ?? BackupNames.NewId(DateTimeOffset.UnixEpoch), [], read) with { Valid = found.Ok, VerifiedAt = found.At, Problems = found.Problems };
+            return BackupView.OfFile(which, read) with { Valid = found.Ok, VerifiedAt = found.At, Problems = found.Problems };
         }
 
         var stored = (await desk.ListAsync(cancellationToken)).Backups;
@@ -214,6 +218,15 @@ internal static class BackupCommand
         "true" => view.Text("verified_at")!,
         "false" => "FAILED " + view.Text("verified_at"),
         _ => "never",
+    };
+
+    /// <summary>Says what it is about: in a pipe there is no head of the table.</summary>
+    private static string Keys(JsonElement view) => view.Text("has_keys") switch
+    {
+        "true" => "keys: yes",
+        "false" => "keys: no",
+        _ when view.Text("reason") is null => "keys: ?",
+        _ => "keys: none to keep", // settings or the database hold them
     };
 
     private static string Size(JsonElement view) => view.Text("size") is { } text && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var bytes)

@@ -8,6 +8,7 @@ namespace RootMas.Server.Cli;
 internal static class ChatCommand
 {
     private static readonly TimeSpan CancelWithin = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LeaveWithin = TimeSpan.FromMilliseconds(300);
     private static readonly Argument<string?> Message = new("message") { Description = "What to ask; without it, stdin is read.", Arity = ArgumentArity.ZeroOrOne };
     private static readonly Option<string?> Conversation = new("--conversation") { Description = "Go on with this conversation." };
     private static readonly Option<string?> Team = new("--team") { Description = "The team that answers (default root-mas)." };
@@ -16,7 +17,7 @@ internal static class ChatCommand
 
     public static Command Create()
     {
-        var command = new Command("chat", "Ask the team. Ctrl-C cancels the run; a second Ctrl-C leaves it running.") { Message, Conversation, Team, Agent, Model, CliOptions.JsonOption };
+        var command = new Command("chat", "Ask the team. Ctrl-C cancels the run; a second Ctrl-C leaves without waiting for that.") { Message, Conversation, Team, Agent, Model, CliOptions.JsonOption };
         command.SetAction(RunAsync);
         return command;
     }
@@ -27,8 +28,10 @@ internal static class ChatCommand
         using var leave = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var ask = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         terminal.Questions = ask.Token;
+        using var enough = new CancellationTokenSource();
+        var noMore = enough.Token;
         var presses = 0;
-        var cancelling = Task.CompletedTask;
+        var cancelling = Task.FromResult(false);
         using var signal = terminal.Console.OnInterrupt(() =>
         {
             if (Interlocked.Increment(ref presses) > 1 || !cancels)
@@ -38,7 +41,7 @@ internal static class ChatCommand
             }
 
             terminal.Note("Cancelling … (Ctrl-C again leaves without waiting for it)");
-            cancelling = CancelAsync(connection, terminal, runId);
+            cancelling = CancelAsync(connection, terminal, runId, noMore);
             ask.Cancel();
         });
         try
@@ -47,47 +50,69 @@ internal static class ChatCommand
         }
         catch (OperationCanceledException) when (leave.IsCancellationRequested)
         {
-            await cancelling;
-            terminal.Warn(WhatBecomesOf(runId, connection.IsOwn, cancels));
+            terminal.Warn(WhatBecomesOf(runId, connection.IsOwn, cancels && presses > 0 ? await CancelledAsync() : null));
             return ExitCodes.Interrupted;
         }
         catch (OutputException e)
         {
             throw new CliException(ExitCodes.Failed, $"{e.Message} The run is kept. When the output can be written: rootmas runs attach {runId}", e);
         }
+        finally
+        {
+            await CancelledAsync();
+        }
+
+        // An answer that is on its way is worth a moment; a server that does not answer is not.
+        async Task<bool> CancelledAsync()
+        {
+            enough.CancelAfter(LeaveWithin);
+            return await cancelling;
+        }
     }
 
     /// <param name="isOwn">The server was this command's own and ends with it.</param>
-    /// <param name="cancelled">The first Ctrl-C asked for the run's end.</param>
-    internal static string WhatBecomesOf(string runId, bool isOwn, bool cancelled) => (isOwn, cancelled) switch
+    /// <param name="isTaken">The server has taken the cancel; false: it refused it, or did not answer; null: it was not asked.</param>
+    internal static string WhatBecomesOf(string runId, bool isOwn, bool? isTaken) => (isOwn, isTaken) switch
     {
         (true, true) => $"The run was asked to end. If it has not ended yet, it does so when a server starts (rootmas serve). Then: rootmas runs show {runId}",
-        (true, false) => $"The run is kept and goes on when a server starts (rootmas serve). Then: rootmas runs attach {runId}",
+        (true, false) => $"The cancel is not confirmed: the run may go on when a server starts (rootmas serve). Then cancel it with: rootmas runs cancel {runId}   or follow it with: rootmas runs attach {runId}",
+        (true, null) => $"The run is kept and goes on when a server starts (rootmas serve). Then: rootmas runs attach {runId}",
         (false, true) => $"The run goes on until its cancel takes effect. See it with: rootmas runs attach {runId}",
-        _ => $"The run goes on. See it with: rootmas runs attach {runId}",
+        (false, false) => $"The cancel is not confirmed: the run may go on. Cancel it with: rootmas runs cancel {runId}   or follow it with: rootmas runs attach {runId}",
+        (false, null) => $"The run goes on. See it with: rootmas runs attach {runId}",
     };
 
     private static readonly TimeSpan AskAgainFor = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan AskAgainEvery = TimeSpan.FromSeconds(1);
 
-    private static async Task CancelAsync(ServerConnection connection, Terminal terminal, string runId)
+    /// <param name="enough">Nobody waits for the answer any longer.</param>
+    /// <returns>Whether the server has taken it, or the run had ended.</returns>
+    private static async Task<bool> CancelAsync(ServerConnection connection, Terminal terminal, string runId, CancellationToken enough)
     {
-        using var limit = new CancellationTokenSource(CancelWithin);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(enough);
+        limit.CancelAfter(CancelWithin);
         try
         {
             await connection.Api.PostAsync($"/api/v1/runs/{runId}/cancel", new { reason = "Ctrl-C" }, limit.Token);
+            return true;
         }
         catch (CliException e) when (e.ExitCode == ExitCodes.Conflict)
         {
-            // It ended meanwhile, which the stream shows.
+            return true; // it ended meanwhile, which the stream shows
         }
         catch (CliException e)
         {
             terminal.Warn($"The run could not be cancelled: {e.Message}");
+            return false;
+        }
+        catch (OperationCanceledException) when (enough.IsCancellationRequested)
+        {
+            return false; // the command ends, and says what is known
         }
         catch (OperationCanceledException)
         {
             terminal.Warn($"The server did not answer the cancel within {CancelWithin.TotalSeconds:0} seconds. Try: rootmas runs cancel {runId}");
+            return false;
         }
     }
 

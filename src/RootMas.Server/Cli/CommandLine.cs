@@ -12,7 +12,7 @@ public static class CommandLine
     internal static async Task<int> RunAsync(IReadOnlyList<string> args, CliConsole console)
     {
         var parsed = Root().Parse(args);
-        if (parsed.Errors.Count > 0)
+        if (parsed.Errors.Count > 0 || Misunderstood.StrayOption(parsed) is not null)
         {
             return await Misunderstood.AnswerAsync(parsed, console);
         }

@@ -39,7 +39,9 @@ internal static class ConfigCommand
         {
             var console = CliConsole.Of(parsed);
             var arguments = CliOptions.From(parsed).ToArguments();
-            var status = Report(ServerHost.ReadSettings(arguments).Problems, console);
+            var tree = ServerHost.ReadSettings(arguments);
+            Report(tree.Notes, console);
+            var status = Report(tree.Problems, console);
             if (status == ExitCodes.Ok)
             {
                 var (problems, notes) = await CheckCatalogAsync(arguments, cancellationToken);

@@ -14,6 +14,7 @@ internal static class DoctorCommand
 
     private const string Settings = "settings";
     private const string Server = "server";
+    private const string Agents = "agents";
 
     public static Command Create()
     {
@@ -51,10 +52,17 @@ internal static class DoctorCommand
     private static async Task<List<Finding>> ExamineAsync(CliOptions options, bool fix, CancellationToken cancellationToken)
     {
         var findings = SystemChecks.Machine().ToList();
-        if (options.Server is null)
+        await LookAsync(Settings, findings, async () =>
         {
-            await LookAsync(Settings, findings, () => LocalAsync(options, fix, findings, cancellationToken));
-        }
+            if (RemoteServer.Of(options, SettingsTree.Read(options.ToArguments()).Variables) is { } remote)
+            {
+                findings.Add(Elsewhere(remote));
+            }
+            else
+            {
+                await LocalAsync(options, fix, findings, cancellationToken);
+            }
+        });
 
         if (findings.TrueForAll(static f => f.State != "bad"))
         {
@@ -63,6 +71,12 @@ internal static class DoctorCommand
 
         return findings;
     }
+
+    /// <summary>Settings, data and services that lie here are none of its own.</summary>
+    private static Finding Elsewhere(RemoteServer remote) => Finding.Note(
+        Server,
+        $"{remote.Url} is asked, named by {remote.NamedBy}; settings, data directory and services of this machine are not looked at",
+        "For those run it on the server's machine, with --data and without --server and ROOTMAS_SERVER.");
 
     /// <summary>What ends a look is a finding itself, and takes none of those before away.</summary>
     private static async Task LookAsync(string what, List<Finding> findings, Func<Task> look)
@@ -73,14 +87,15 @@ internal static class DoctorCommand
         }
         catch (Exception e) when (Trouble.Of(e) is { } trouble)
         {
-            findings.Add(Finding.Bad(what, trouble.Message, HintOf(what, trouble.ExitCode)));
+            findings.Add(Finding.Bad(what, trouble.Message, HintOf(what, trouble)));
         }
     }
 
-    private static string HintOf(string what, int exitCode) => exitCode switch
+    private static string HintOf(string what, Trouble trouble) => trouble.ExitCode switch
     {
         ExitCodes.Usage => "Correct what it names; 'rootmas config check' looks at settings, agents, teams and prompts alone.",
-        ExitCodes.NotAllowed => "Set ROOTMAS_API_KEY, or store another key with 'rootmas login'.",
+        ExitCodes.NotAllowed when trouble.Message.Contains(ApiClient.AnotherKey, StringComparison.Ordinal) => "",
+        ExitCodes.NotAllowed => ApiClient.AnotherKey,
         ExitCodes.Conflict when what == Server => "", // what is in the way was said, and it is no address
         _ when what == Server => "Is the address right, and what do the server and a proxy before it write to their logs? 'rootmas health --server URL' asks it alone.",
         _ => "docs/runbook.md says what to look at, docs/backups.md how to put a backup in place of what is damaged.",
@@ -93,6 +108,7 @@ internal static class DoctorCommand
         findings.AddRange(DataChecks.Permissions(path).Select(f => Fixed(f, fix)));
         var tree = ServerHost.ReadSettings(options.ToArguments());
         findings.AddRange(tree.Problems.Select(static p => Finding.Bad(Settings, p, "Correct it; 'rootmas config print' shows where values come from.")));
+        findings.AddRange(tree.Notes.Select(static n => Finding.Note(Settings, n, "Correct the name, or take it away.")));
         if (tree.Problems.Count > 0)
         {
             return;
@@ -148,8 +164,22 @@ internal static class DoctorCommand
             throw new CliException(ExitCodes.Failed, $"What answers at {connection.Url} is not a Root-MAS server, or a proxy answers for it: it says {(int)status} and nothing of its parts.");
         }
 
-        findings.AddRange(checks.EnumerateObject().Select(static c => Service(c.Name, c.Value)));
-        var catalog = await connection.Api.LookAsync("/api/v1/models", cancellationToken, JsonText.List);
+        foreach (var check in checks.EnumerateObject())
+        {
+            findings.Add(Service(check.Name, check.Value));
+            if (check.Name == Agents && check.Value.Text("status") == "degraded")
+            {
+                await LookAsync(Server, findings, () => ProblemsAsync(connection.Api, findings, cancellationToken));
+            }
+        }
+
+        await ModelsAsync(connection.Api, findings, cancellationToken);
+    }
+
+    private static async Task ModelsAsync(ApiClient api, List<Finding> findings, CancellationToken cancellationToken)
+    {
+        var catalog = await api.LookAsync("/api/v1/models", cancellationToken, JsonText.List);
+        findings.AddRange(catalog.Items("problems").Select(static p => Finding.Note("models", p.GetString() ?? "", "")));
         var models = catalog.Items();
         findings.AddRange(models.DistinctBy(static m => m.Text("provider"), StringComparer.Ordinal).Select(static m => Endpoint(m.Text("provider")!, m.GetProperty("endpoint"))));
         findings.AddRange(models.Where(static m => m.GetProperty("endpoint").Text("circuit") != "closed").Select(static m => Broken(m.Text("name")!, m.GetProperty("endpoint"))));
@@ -157,6 +187,13 @@ internal static class DoctorCommand
         {
             findings.AddRange(catalog.Items("notes").Select(static n => Finding.Note("model notes", n.GetString() ?? "", "")));
         }
+    }
+
+    /// <summary>What is wrong with agents and teams, word for word: health only counts it.</summary>
+    private static async Task ProblemsAsync(ApiClient api, List<Finding> findings, CancellationToken cancellationToken)
+    {
+        var catalog = await api.LookAsync("/api/v1/agents?limit=1", cancellationToken, JsonText.List);
+        findings.AddRange(catalog.Items("problems").Select(static p => Finding.Note(Agents, $"{p.Text("source")}, {p.Text("key")}: {p.Text("message")}", "")));
     }
 
     private static Finding Service(string name, JsonElement check)

@@ -154,9 +154,9 @@ internal static class InitCommand
             return ExitCodes.Conflict;
         }
 
-        terminal.Note(kind == "host"
-            ? "Next: rootmas serve (in the folder of that file), then open http://127.0.0.1:8000."
-            : $"Next: deploy/docker/build.sh rootmas:{ProgramVersion.Text}, then docker compose --env-file {path} -f {Path.Combine(Path.GetDirectoryName(path)!, "compose.yaml")} up -d --wait");
+        terminal.Note(kind != "host" ? $"Next: deploy/docker/build.sh rootmas:{ProgramVersion.Text}, then docker compose --env-file {path} -f {Path.Combine(Path.GetDirectoryName(path)!, "compose.yaml")} up -d --wait"
+            : Path.GetFileName(path) == ".env" ? "Next: rootmas serve (in the folder of that file), then open http://127.0.0.1:8000."
+            : "A service is given that file as its environment (systemd: EnvironmentFile=). By itself 'rootmas serve' reads only one that is called .env, in the folder where it is started.");
         return ExitCodes.Ok;
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Cli;
 
@@ -11,7 +12,11 @@ internal static class Misunderstood
     {
         var command = parsed.CommandResult.Command;
         var isGroup = command.Subcommands.Count > 0;
-        if (isGroup && parsed.UnmatchedTokens is [var word, ..])
+        if (StrayOption(parsed) is { } stray)
+        {
+            await console.Error.WriteLineAsync($"{Unknown(stray, command)} What is no option and begins with a dash goes behind --.");
+        }
+        else if (isGroup && parsed.UnmatchedTokens is [var word, ..])
         {
             await console.Error.WriteLineAsync(Unknown(word, command));
         }
@@ -32,6 +37,18 @@ internal static class Misunderstood
         await console.Error.WriteLineAsync($"See: {string.Join(' ', WordsOf(parsed.CommandResult))} --help");
         return ExitCodes.Usage;
     }
+
+    /// <summary>
+    /// A word that a command would take for its argument, and that can only be an option that does not exist: whoever mistypes <c>--json</c> wants no model to be asked that. Null: there is none.
+    /// Behind <c>--</c> everything is meant as it stands, and so are numbers below zero, a dash alone and text of several words.
+    /// </summary>
+    public static string? StrayOption(ParseResult parsed)
+    {
+        var taken = parsed.CommandResult.Command.Arguments.SelectMany(a => parsed.GetResult(a)?.Tokens ?? []).ToList();
+        return parsed.Tokens.TakeWhile(static t => t.Type != TokenType.DoubleDash).FirstOrDefault(t => IsLikeAnOption(t.Value) && taken.Exists(one => ReferenceEquals(one, t)))?.Value;
+    }
+
+    private static bool IsLikeAnOption(string word) => word.StartsWith('-') && word.TrimStart('-') is [var first, ..] && char.IsLetter(first) && !word.Any(char.IsWhiteSpace);
 
     /// <summary>About a group as a whole: that one of its commands is missing.</summary>
     private static bool IsOfCommand(ParseError error) => error.SymbolResult is CommandResult;
@@ -57,31 +74,16 @@ internal static class Misunderstood
     private static string Unknown(string word, Command command)
     {
         var isOption = word.StartsWith('-');
-        var names = isOption ? command.Options.Select(static o => o.Name) : command.Subcommands.Where(static c => !c.Hidden).Select(static c => c.Name);
-        var nearest = names.Select(name => (Name: name, Distance: Distance(word, name))).OrderBy(static n => n.Distance).FirstOrDefault();
+        var names = isOption ? OptionsOf(command).Select(static o => o.Name) : command.Subcommands.Where(static c => !c.Hidden).Select(static c => c.Name);
+        var said = isOption ? word.Split('=')[0] : word;
+        var nearest = names.Select(name => (Name: name, Distance: Spelling.Distance(said, name))).OrderBy(static n => n.Distance).FirstOrDefault();
         var guess = nearest.Name is not null && nearest.Distance <= Math.Max(1, nearest.Name.Length / 2) ? $" Did you mean '{nearest.Name}'?" : "";
         return $"'{word}' is not {(isOption ? "an option" : "a command")}.{guess}";
     }
 
+    /// <summary>Its own, and those that hold for every command below the one that has them.</summary>
+    private static IEnumerable<Option> OptionsOf(Command command) => command.Options.Concat(command.Parents.OfType<Command>().SelectMany(OptionsOf).Where(static o => o.Recursive));
+
     private static IEnumerable<string> WordsOf(CommandResult result) =>
         result.Parent is CommandResult parent ? [.. WordsOf(parent), result.Command.Name] : ["rootmas"];
-
-    /// <summary>Levenshtein: how many letters differ, are missing or too many.</summary>
-    private static int Distance(string one, string other)
-    {
-        var row = Enumerable.Range(0, other.Length + 1).ToArray();
-        for (var i = 1; i <= one.Length; i++)
-        {
-            var diagonal = row[0];
-            row[0] = i;
-            for (var j = 1; j <= other.Length; j++)
-            {
-                var replaced = diagonal + (one[i - 1] == other[j - 1] ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.Min(replaced, Math.Min(row[j], row[j - 1]) + 1);
-            }
-        }
-
-        return row[other.Length];
-    }
 }

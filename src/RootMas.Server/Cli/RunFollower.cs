@@ -11,7 +11,7 @@ internal sealed class RunFollower(ServerConnection connection, Terminal terminal
 {
     private static readonly TimeSpan GiveUpAfter = TimeSpan.FromSeconds(60);
     private static readonly string[] Limits = ["guard_steps", "guard_children", "guard_depth", "guard_tokens", "guard_cost", "guard_wall_time", "model_budget"];
-    private readonly RunNotes _notes = new(terminal);
+    private readonly TreeNotes _notes = new(connection.Api, terminal);
     private readonly RunQuestions _questions = new(connection.Api, terminal);
     private string? _lastId;
     private readonly StringBuilder _text = new();
@@ -75,7 +75,7 @@ internal sealed class RunFollower(ServerConnection connection, Terminal terminal
             }
             else
             {
-                Show(runId, e);
+                await ShowAsync(runId, e, cancellationToken);
             }
 
             _lastId = e.Id ?? _lastId;
@@ -117,12 +117,12 @@ internal sealed class RunFollower(ServerConnection connection, Terminal terminal
         }
     }
 
-    private void Show(string runId, WireEvent e)
+    private async Task ShowAsync(string runId, WireEvent e, CancellationToken cancellationToken)
     {
         if (e.Data.Text("run_id") != runId)
         {
             EndLine();
-            _notes.Show(e, isChild: true);
+            await _notes.ShowBelowAsync(e, cancellationToken);
             return;
         }
 
@@ -141,7 +141,7 @@ internal sealed class RunFollower(ServerConnection connection, Terminal terminal
                 break;
             default:
                 EndLine();
-                _notes.Show(e, isChild: false);
+                await _notes.ShowAsync(e, cancellationToken);
                 break;
         }
     }

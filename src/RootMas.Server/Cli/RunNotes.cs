@@ -6,6 +6,7 @@ namespace RootMas.Server.Cli;
 internal sealed class RunNotes(Terminal terminal)
 {
     private readonly Dictionary<string, string> _agents = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> _children = new(StringComparer.Ordinal);
 
     public void Show(WireEvent e, bool isChild)
     {
@@ -14,8 +15,9 @@ internal sealed class RunNotes(Terminal terminal)
             "model.requested" => Working(e.Data),
             "tool.started" => $"→ {e.Data.Text("tool")} {Short(e.Data.Text("arguments"))}",
             "tool.failed" => $"✗ {e.Data.Text("tool")}: {Short(e.Data.Text("result"))}",
-            "child.started" => $"⇒ {e.Data.Text("child_agent")}: {Short(e.Data.Text("task"))}",
-            "child.completed" => $"⇐ {e.Data.Text("status")}, {e.Data.Text("cost_usd")} USD",
+            "child.started" => Given(e.Data),
+            "child.completed" => $"⇐ {GivenTo(e.Data)}{e.Data.Text("status")}, {e.Data.Text("cost_usd")} USD",
+            "run.completed" => $"{(isChild ? e.Data.Text("agent") + " is " : "")}done: {Tokens(e.Data)} tokens, {e.Data.Text("tree_cost_usd")} USD", // children work side by side
             "handoff" => $"⇄ {e.Data.Text("from")} hands over to {e.Data.Text("to")}",
             _ => Rare(e),
         };
@@ -36,9 +38,17 @@ internal sealed class RunNotes(Terminal terminal)
         "guard.stopped" => "stopped: " + e.Data.Text("reason"),
         "timer.started" => $"waiting: {e.Data.Text("reason")}",
         "model.failed" => $"✗ model: {Short(e.Data.Text("detail"))}",
-        "run.completed" => $"done: {Tokens(e.Data)} tokens, {e.Data.Text("tree_cost_usd")} USD",
         _ => null,
     };
+
+    private string Given(JsonElement data)
+    {
+        var agent = data.Text("child_agent") ?? "";
+        _children[data.Text("child_run_id") ?? ""] = agent;
+        return $"⇒ {agent}: {Short(data.Text("task"))}";
+    }
+
+    private string GivenTo(JsonElement data) => _children.GetValueOrDefault(data.Text("child_run_id") ?? "") is { Length: > 0 } agent ? agent + ": " : "";
 
     private string? Working(JsonElement data)
     {

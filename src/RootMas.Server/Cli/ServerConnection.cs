@@ -63,16 +63,10 @@ internal sealed class ServerConnection : IAsyncDisposable
     public static ServerConnection? Running(CliOptions options)
     {
         var tree = SettingsTree.Read(options.ToArguments());
-        var stored = StoredLogin.Read(tree.Variables);
         var policy = PolicyOf(tree);
-        if ((options.Server ?? tree.Variables.Get("ROOTMAS_SERVER")) is { } named)
+        if (RemoteServer.Of(options, tree.Variables) is { } remote)
         {
-            return new(Checked(named), tree.Variables.Get("ROOTMAS_API_KEY") ?? (stored?.Server == named ? stored.Key : null), data: null, null, policy);
-        }
-
-        if (options.Data is null && stored is not null)
-        {
-            return new(stored.Server, tree.Variables.Get("ROOTMAS_API_KEY") ?? stored.Key, data: null, null, policy);
+            return new(Checked(remote.Url), remote.Key, data: null, null, policy);
         }
 
         using var data = new DataDirectory(tree.DataPath);
@@ -124,6 +118,27 @@ internal sealed class ServerConnection : IAsyncDisposable
         Uri.TryCreate(server, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
             ? server
             : throw new CliException(ExitCodes.Usage, $"'{server}' is not the address of a server. Give one like http://127.0.0.1:8000.");
+}
+
+/// <summary>A server that was named, and so is not looked for in the data directory.</summary>
+/// <param name="Url">As it was named.</param>
+/// <param name="Key">Null: none is given.</param>
+/// <param name="NamedBy">For people: what names it.</param>
+internal sealed record RemoteServer(string Url, string? Key, string NamedBy)
+{
+    /// <summary>Null: none is named.</summary>
+    /// <exception cref="CliException">What was stored cannot be read.</exception>
+    public static RemoteServer? Of(CliOptions options, Variables variables)
+    {
+        var stored = StoredLogin.Read(variables);
+        var key = variables.Get("ROOTMAS_API_KEY");
+        if ((options.Server ?? variables.Get("ROOTMAS_SERVER")) is { } named)
+        {
+            return new(named, key ?? (stored?.Server == named ? stored.Key : null), options.Server is null ? "ROOTMAS_SERVER" : "--server");
+        }
+
+        return options.Data is null && stored is not null ? new(stored.Server, key ?? stored.Key, "'rootmas login'") : null;
+    }
 }
 
 /// <summary>Shows the token of the data directory as it is at each try: a server that was started again, while a chat reconnects, has written a new one.</summary>

@@ -192,7 +192,7 @@ internal sealed record TopPicture(JsonElement Dashboard, JsonElement Health, IRe
         var values = Dashboard.TryGetProperty("values", out var v) ? v : default;
         yield return $"{Health.Text("status")} {Health.Text("version")}, up {TimeSpan.FromSeconds(Number(Dashboard, "uptime")):d\\.hh\\:mm\\:ss}, processor {Number(Dashboard, "cpu_usage"):0} %, memory {Number(Dashboard, "memory_usage") / (1 << 20):0} MiB";
         yield return $"runs: {Number(values, "runs_running"):0} running, {Number(values, "queue_length"):0} queued (oldest {Number(values, "queue_oldest_seconds"):0} s), {Number(values, "runs_stuck"):0} stuck, {Number(values, "approvals_pending"):0} approvals open, {Number(Dashboard, "active_agents"):0} agents at work";
-        yield return string.Create(CultureInfo.InvariantCulture, $"cost: {Number(values, "cost_usd"):0.00####} USD for {Number(values, "model_calls"):0} model calls of this instance since its start, {Number(values, "model_failures"):0} failed");
+        yield return string.Create(CultureInfo.InvariantCulture, $"cost: {Number(values, "cost_usd"):0.00####} USD today (UTC) for {Number(values, "model_calls"):0} requests to models, {Number(values, "model_failures"):0} failed");
         var bad = Health.TryGetProperty("checks", out var checks) ? checks.EnumerateObject().Where(static c => c.Value.Text("status") is "unhealthy" or "degraded").Select(static c => $"{c.Name} {c.Value.Text("status")}") : [];
         if (string.Join(", ", bad) is { Length: > 0 } parts)
         {

@@ -63,9 +63,16 @@ internal static class CatalogBuilder
             yield return "OPENAI_BASE_URL: the price of its models is not known. Declare provider and models in models.yaml, or set Models:InputPrice and Models:OutputPrice " +
                 "(US dollars per million tokens), or Models:Free to true.";
         }
+
+        if (options.Free && (options.InputPrice > 0 || options.OutputPrice > 0))
+        {
+            yield return "Models:Free: the models at OPENAI_BASE_URL cannot be free and have a price. Leave out Models:Free, or Models:InputPrice and Models:OutputPrice.";
+        }
     }
 
-    public static bool IsFree(ModelProvider provider, ModelsOptions options) => options.Free || provider.BaseUrl?.IsLoopback is true;
+    /// <summary>What this machine serves costs nothing, unless somebody says what it costs: a gateway to a paid provider is as near.</summary>
+    public static bool IsFree(ModelProvider provider, ModelsOptions options) =>
+        options.Free || (provider.BaseUrl?.IsLoopback is true && options.InputPrice is null && options.OutputPrice is null);
 
     private static bool IsAvailable(DeclaredProvider provider) => !provider.Optional || provider.Provider.Key is not null;
 

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using RootMas.Server.Platform.Settings;
 
 namespace RootMas.Server.Models;
 
@@ -81,6 +82,11 @@ internal sealed record CatalogInputs(string Path, ModelsOptions Options, Func<st
         try
         {
             return new ModelsFileReader(Variables, problems, secrets).Read(text.Text, text.Name);
+        }
+        catch (SettingsException e)
+        {
+            problems.Add($"{text.Name}: {string.Join("; ", e.Problems)}"); // a variable that it names has a file that cannot be read
+            return new ModelsFile();
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {

@@ -11,6 +11,9 @@ internal enum FailureKind
     ServerError,
     CircuitOpen,
     Auth,
+
+    /// <summary>The provider's account has no credit left, or has reached a limit of its own: neither waiting nor another key helps.</summary>
+    Credit,
     NotFound,
     BadRequest,
     ContextLength,
@@ -39,7 +42,7 @@ internal sealed class EndpointException(FailureKind kind, string detail, TimeSpa
     public bool HadBegun { get; set; }
 
     /// <summary>Nothing was sent, or the provider said itself that it did nothing.</summary>
-    public bool IsUnbilled => !HadBegun && Kind is FailureKind.RateLimited or FailureKind.ServerError or FailureKind.CircuitOpen or FailureKind.Auth or FailureKind.NotFound
+    public bool IsUnbilled => !HadBegun && Kind is FailureKind.RateLimited or FailureKind.ServerError or FailureKind.CircuitOpen or FailureKind.Auth or FailureKind.Credit or FailureKind.NotFound
         or FailureKind.BadRequest or FailureKind.ContextLength or FailureKind.Budget or FailureKind.BudgetHeld;
 
     public string ErrorClass => NameOf(Kind);
@@ -51,6 +54,7 @@ internal sealed class EndpointException(FailureKind kind, string detail, TimeSpa
         FailureKind.RateLimited => "rate_limited",
         FailureKind.ServerError => "server_error",
         FailureKind.Auth => "auth",
+        FailureKind.Credit => "credit",
         FailureKind.ContextLength => "context_length",
         FailureKind.ContentFilter => "content_filter",
         FailureKind.InvalidAnswer => "invalid_answer",

@@ -25,13 +25,33 @@ public static class LedgerSql
         FROM usage_ledger WHERE owner_id = @owner_id AND created_at >= @since AND run_id = @run_id GROUP BY message_id
         """;
 
+    private const string InsertOnce = $"{Insert} ON CONFLICT (id) DO NOTHING";
+
+    private const string OfMessage = "FROM usage_ledger WHERE owner_id = @owner_id AND created_at >= @since AND run_id = @run_id AND message_id = @message_id AND outcome";
+
+    private const string Known = $"SELECT 1 {OfMessage} IN ('ok', 'cancelled') LIMIT 1";
+
+    private const string DropDoubt = $"DELETE {OfMessage} = 'in_doubt'";
+
     /// <summary>As far as a clock may have been set back since the run was made.</summary>
     private static readonly TimeSpan ClockMargin = TimeSpan.FromDays(2);
 
     /// <summary>Sends one row (<see cref="DbSession.SendAsync"/>).</summary>
     public static ValueTask InsertAsync(DbSession session, LedgerEntry entry) => session.SendAsync(Bind(session.Prepared(Insert), entry, ""));
 
-    /// <summary>The same as a part of a statement that does it for each row of <paramref name="source"/>; its parameters begin with <c>paid_</c>.</summary>
+    /// <summary>The same at once. False: the row is there already.</summary>
+    public static async ValueTask<bool> TryInsertAsync(DbSession session, LedgerEntry entry) => await Bind(session.Prepared(InsertOnce), entry, "").RunAsync() > 0;
+
+    /// <summary>What a message's last request came to is known: its row in doubt stands for nothing.</summary>
+    /// <param name="of">The row in doubt, or the one that takes its place.</param>
+    /// <param name="made">When the run was made.</param>
+    public static async ValueTask DropDoubtAsync(DbSession session, LedgerEntry of, DateTimeOffset made) => await BindMessage(session.Prepared(DropDoubt), of, made).RunAsync();
+
+    /// <summary>Whether there is a row of a message's last request, which is the one that was answered, or whose caller left.</summary>
+    /// <inheritdoc cref="DropDoubtAsync"/>
+    public static ValueTask<bool> IsKnownAsync(DbSession session, LedgerEntry of, DateTimeOffset made) => BindMessage(session.Prepared(Known), of, made).AnyAsync();
+
+    /// <summary>As a part of a statement that does it for each row of <paramref name="source"/>; its parameters begin with <c>paid_</c>.</summary>
     public static string InsertFrom(string source) => $"INSERT INTO usage_ledger ({Columns}) SELECT {Values.Replace("@", "@paid_", StringComparison.Ordinal)} FROM {source}";
 
     public static DbCommand Bind(DbCommand command, LedgerEntry entry, string prefix) => command
@@ -51,6 +71,9 @@ public static class LedgerSql
         var asked = rows.Where(r => r.Message is { } message && messages.Contains(message));
         return (new Money(rows.Sum(static r => r.Cost)), asked.Aggregate(TokenUsage.None, static (sum, r) => sum + r.Usage));
     }
+
+    private static DbCommand BindMessage(DbCommand command, LedgerEntry of, DateTimeOffset made) =>
+        command.Set("owner_id", of.OwnerId).Set("since", made - ClockMargin).Set("run_id", of.RunId).Set("message_id", of.MessageId);
 
     private static long Microseconds(double milliseconds) => (long)Math.Round(milliseconds * 1000);
 }

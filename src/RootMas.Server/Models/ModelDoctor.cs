@@ -82,16 +82,17 @@ public sealed class ModelDoctor
         }
 
         var probe = await _discovery.ProbeAsync(provider, AtMost, cancellationToken);
-        var refused = probe.ErrorClass == "auth";
+        var (refused, unpaid) = (probe.ErrorClass == "auth", probe.ErrorClass == "credit");
         // Servers without a list of models answer 404: they are there all the same.
-        var reachable = probe.ErrorClass is null or "auth" or "bad_request" or "rate_limited" or "invalid_answer";
+        var reachable = probe.ErrorClass is null or "auth" or "credit" or "bad_request" or "rate_limited" or "invalid_answer";
         bool? keyValid = refused ? false : probe.ErrorClass is null && provider.Key is not null ? true : null;
-        return new ProviderState(provider.Name, "openai", provider.BaseUrl?.AbsoluteUri, reachable, keyValid, reachable && !refused ? null : probe.ErrorClass, probe.LatencyMs, now, Advice(provider, reachable, refused));
+        return new ProviderState(provider.Name, "openai", provider.BaseUrl?.AbsoluteUri, reachable, keyValid, reachable && !refused && !unpaid ? null : probe.ErrorClass, probe.LatencyMs, now, Advice(provider, reachable, refused, unpaid));
     }
 
     /// <summary>For everybody who may see models: it names no address.</summary>
-    private static string? Advice(ModelProvider provider, bool reachable, bool refused) =>
+    private static string? Advice(ModelProvider provider, bool reachable, bool refused, bool unpaid) =>
         refused ? $"The key is refused. Check {provider.KeyPlace}."
+        : unpaid ? $"The account at the provider {provider.Name} has no credit left, or its limit is reached. Top it up or raise the limit there."
         : reachable ? null
         : $"Nothing answers at the address of the provider {provider.Name}. Is it started, and is the address right?";
 }

@@ -34,7 +34,7 @@ public sealed record ModelTestResponse
     /// <example>812</example>
     public required double LatencyMs { get; init; }
 
-    /// <summary>Class of the failure: unreachable, timeout, rate_limited, server_error, auth, bad_request, context_length, content_filter, invalid_answer; null: it answered.</summary>
+    /// <summary>Class of the failure: unreachable, timeout, rate_limited, server_error, auth, credit, bad_request, context_length, content_filter, invalid_answer; null: it answered.</summary>
     /// <example>null</example>
     public string? ErrorClass { get; init; }
 

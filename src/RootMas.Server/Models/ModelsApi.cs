@@ -113,7 +113,7 @@ public sealed record EndpointResponse
     /// <summary>closed: requests go through; open: after too many failures it is not asked for a while; half_open: one request tries.</summary>
     public required string Circuit { get; init; }
 
-    /// <summary>Class of the last failure, however long ago: unreachable, timeout, rate_limited, server_error, auth, bad_request, context_length, content_filter, invalid_answer.</summary>
+    /// <summary>Class of the last failure, however long ago: unreachable, timeout, rate_limited, server_error, auth, credit, bad_request, context_length, content_filter, invalid_answer.</summary>
     public string? LastError { get; init; }
 
     /// <summary>When that was.</summary>

@@ -35,7 +35,7 @@ public sealed record ModelsOptions
     [Range(LeastContext, MostContext)]
     public int? Context { get; init; }
 
-    /// <summary>The models at <c>OPENAI_BASE_URL</c> cost nothing. Implied for an address on this machine.</summary>
+    /// <summary>The models at <c>OPENAI_BASE_URL</c> cost nothing. Implied for an address on this machine, unless a price is set.</summary>
     public bool Free { get; init; }
 
     /// <summary>US dollars per million input tokens of the models named above, where models.yaml does not know them.</summary>

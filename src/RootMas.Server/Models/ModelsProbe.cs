@@ -72,8 +72,8 @@ internal sealed class ModelsProbe(ModelDoctor doctor, ModelWatch watch, ModelCat
 
         // An open circuit alone is no fault of the whole: others of the tier answer, and the next request to it tries.
         var bad = parts.Where(static p => p.Value.Status == HealthState.Bad).Select(static p => p.Key).Order(StringComparer.Ordinal).ToList();
-        var state = !doctor.CanServe ? HealthState.Degraded("A tier has no model that answers; its runs wait and go on by themselves. `rootmas doctor` says more.", "circuit_open")
-            : bad.Count > 0 ? HealthState.Degraded($"Endpoints that do not answer as they should: {string.Join(", ", bad)}. `rootmas doctor` says more.")
+        var state = !doctor.CanServe ? HealthState.Degraded("A tier has no model that answers; its runs wait and go on by themselves. GET /api/v1/models says more.", "circuit_open")
+            : bad.Count > 0 ? HealthState.Degraded($"Endpoints that do not answer as they should: {string.Join(", ", bad)}. GET /api/v1/models says more.")
             : HealthState.Healthy();
         return ValueTask.FromResult((refused > 0 ? Refused(refused, state) : state) with { Parts = parts });
     }
@@ -104,6 +104,7 @@ internal sealed class ModelsProbe(ModelDoctor doctor, ModelWatch watch, ModelCat
             { Kind: "offline" } => HealthState.Healthy("built in"),
             { Reachable: false } => HealthState.Unhealthy("does not answer", found.ErrorClass ?? "unreachable"),
             { KeyValid: false } => HealthState.Unhealthy("refuses the key", "auth"),
+            { ErrorClass: "credit" } => HealthState.Unhealthy("has no credit left", "credit"),
             _ when open.Count > 0 => HealthState.Degraded($"not asked for a while after too many failures: {string.Join(", ", open)}", "circuit_open"),
             null => HealthState.Healthy("not checked yet"),
             _ => HealthState.Healthy("answers"),

@@ -28,17 +28,17 @@ public static class ModelsSlice
         var options = builder.AddSettings<ModelsOptions>("Models");
         var settings = builder.Settings();
         var config = settings.Take<ServerOptions>("Server").Config;
-        var inputs = new CatalogInputs(Path.Combine(settings.Resolve(config), "models.yaml"), options, settings.Variables.Get);
+        var inputs = new CatalogInputs(Path.Combine(settings.Resolve(config), "models.yaml"), options, settings.Variables.GetNamed);
         var file = ReadFile(inputs, settings);
 
         var services = builder.Services;
         services.AddSingleton(inputs);
         services.AddSingleton<LedgerStore>();
         services.AddSingleton<UsageStore>();
+        services.AddSingleton<IDashboardSource>(static p => p.GetRequiredService<UsageStore>());
         builder.AddBudgets();
         services.AddSingleton(static p => LedgerRetention.Rows(p.GetRequiredService<RetentionOptions>().Ledger));
         services.AddSingleton(new ModelMetrics());
-        services.AddSingleton<IDashboardSource>(static p => p.GetRequiredService<ModelMetrics>());
         services.AddSingleton(p => new ProviderTransport(p.GetRequiredService<TimeProvider>(), options.UseProxy));
         services.AddSingleton<ModelDiscovery>();
         services.AddSingleton<OllamaContexts>();
@@ -94,9 +94,8 @@ public static class ModelsSlice
     {
         var transport = services.GetRequiredService<ProviderTransport>();
         var clock = services.GetRequiredService<TimeProvider>();
-        return model => model.Provider.Kind == ProviderKind.Offline
-            ? new OfflineChatClient(options.OfflinePace, clock)
-            : new OpenTelemetryChatClient(new OpenAiChatClient(transport, model), sourceName: RootMasTelemetry.Name);
+        return model => new OpenTelemetryChatClient(
+            model.Provider.Kind == ProviderKind.Offline ? new OfflineChatClient(options.OfflinePace, clock) : new OpenAiChatClient(transport, model), sourceName: RootMasTelemetry.Name);
     }
 
     private static ModelsFile ReadFile(CatalogInputs inputs, SettingsTree settings)

@@ -45,6 +45,7 @@ public static class PlatformSlice
     {
         var server = builder.AddSettings<ServerOptions>("Server");
         builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddHostedService<SettingsNotice>(); // first: a start that fails may do so for a misspelt name
         builder.AddHttp(server);
         builder.AddTelemetry(server);
         builder.AddResilience();

@@ -16,9 +16,10 @@ public sealed record ApprovalDecider(string UserId, bool IsAdmin)
 /// <summary>Approvals: listed, and decided once (DESIGN §4.9).</summary>
 public sealed class ApprovalStore
 {
+    /// <summary>What is pending in a run that ended waits for nobody any more: its time was over with the run.</summary>
     private const string Columns = """
-        a.id, a.run_id, a.owner_id, a.agent, a.call, a.tool, a.arguments, a.arguments_hash, a.approver, a.reason, a.target_origin, a.status, a.decided_by, a.decision_reason,
-        a.created_at, a.expires_at, a.decided_at
+        a.id, a.run_id, a.owner_id, a.agent, a.call, a.tool, a.arguments, a.arguments_hash, a.approver, a.reason, a.target_origin,
+        CASE WHEN a.status = 'pending' AND r.ended_at IS NOT NULL THEN 'expired' ELSE a.status END, a.decided_by, a.decision_reason, a.created_at, a.expires_at, COALESCE(a.decided_at, r.ended_at)
         """;
 
     /// <summary>The run is held, as its owner holds it when it settles an approval: so that neither waits for the other.</summary>
@@ -26,11 +27,6 @@ public sealed class ApprovalStore
         $"SELECT {Columns}, r.status FROM approvals a JOIN runs r ON r.id = a.run_id WHERE a.id = @id AND (@owner IS NULL OR a.owner_id = @owner)", of: "r");
 
     private const string Many = $"SELECT {Columns} FROM approvals a JOIN runs r ON r.id = a.run_id WHERE 1 = 1";
-
-    /// <summary>What is pending in a run that ended needs nobody any more.</summary>
-    private const string Needed = " AND (a.status <> 'pending' OR r.ended_at IS NULL)";
-
-    private const string Decided = "decided";
 
     private const string Decide = """
         UPDATE approvals SET status = @status, decided_by = @by, decision_reason = @reason, decided_at = @now WHERE id = @id AND status = 'pending'
@@ -44,20 +40,30 @@ public sealed class ApprovalStore
     /// <summary>Newest first.</summary>
     /// <param name="ownerId">Null: of all owners (administrators).</param>
     /// <param name="status">pending, approved, denied, expired, decided (whatever is not pending); null: all.</param>
-    /// <param name="id">Only this one, also where its run has ended; null: all.</param>
+    /// <param name="id">Only this one; null: all.</param>
     public Task<IReadOnlyList<ApprovalRecord>> ListAsync(string? ownerId, string? status, string? runId, string? beforeId, int limit, CancellationToken cancellationToken, string? id = null) =>
         _database.ReadAsync<IReadOnlyList<ApprovalRecord>>(
             async session =>
             {
                 (string Name, string? Value, string Condition)[] filters =
-                    [("owner", ownerId, "a.owner_id = @owner"), ("status", status == Decided ? null : status, "a.status = @status"), ("run", runId, "a.run_id = @run"), ("id", id, "a.id = @id"), ("before", beforeId, "a.id < @before")];
+                    [("owner", ownerId, "a.owner_id = @owner"), ("run", runId, "a.run_id = @run"), ("id", id, "a.id = @id"), ("before", beforeId, "a.id < @before")];
                 var asked = filters.Where(static f => f.Value is not null).ToList();
-                var decided = status == Decided ? " AND a.status <> 'pending'" : "";
-                var command = session.Prepared($"{Many}{(id is null ? Needed : "")}{decided}{string.Concat(asked.Select(static f => $" AND {f.Condition}"))} ORDER BY a.id DESC LIMIT @limit").Set("limit", (long)limit);
+                var command = session.Prepared($"{Many}{ConditionOf(status)}{string.Concat(asked.Select(static f => $" AND {f.Condition}"))} ORDER BY a.id DESC LIMIT @limit").Set("limit", (long)limit);
                 asked.ForEach(f => command.Set(f.Name, f.Value));
                 return await command.ListAsync(Read);
             },
             cancellationToken);
+
+    /// <summary>By what is shown as the status, in words that the index of the stored one can serve.</summary>
+    private static string ConditionOf(string? status) => status switch
+    {
+        null => "",
+        "pending" => " AND a.status = 'pending' AND r.ended_at IS NULL",
+        "expired" => " AND a.status IN ('expired', 'pending') AND (a.status = 'expired' OR r.ended_at IS NOT NULL)",
+        "approved" => " AND a.status = 'approved'",
+        "denied" => " AND a.status = 'denied'",
+        _ => " AND (a.status <> 'pending' OR r.ended_at IS NOT NULL)",
+    };
 
     /// <summary>
     /// Decides once. Codes: approval_not_found, admin_required, approval_decided, approval_expired, arguments_changed, run_is_final. The decision and the word to the run are one transaction.

@@ -29,7 +29,7 @@ internal static class ApprovalsApi
 
     private static async Task<Results<Ok<ApprovalList>, Problem>> List(
         [Description("pending (default), approved, denied, expired, decided (these three), or all.")] string? status, [Description("Only approvals of the run with this id.")] string? run,
-        [Description("Only the approval with this id, also where its run has ended.")] string? id,
+        [Description("Only the approval with this id; with status=all also one that does not wait any more.")] string? id,
         [Description("badge: that something waits and in which tool, with arguments null, and hash and reason empty.")] string? view, int? limit, string? cursor, ApprovalStore approvals, ContentReads reads, HttpContext context)
     {
         if (Paging.Read(limit, cursor, 1, out var page) is { } problem)
@@ -159,7 +159,7 @@ public sealed record ApprovalView
     /// <example>https://api.example.com</example>
     public string? TargetOrigin { get; init; }
 
-    /// <summary>pending, approved, denied or expired.</summary>
+    /// <summary>pending, approved, denied, or expired: its time was over, or its run ended before.</summary>
     /// <example>pending</example>
     public required string Status { get; init; }
 
@@ -177,7 +177,7 @@ public sealed record ApprovalView
     /// <summary>Until when it can be decided.</summary>
     public required DateTimeOffset ExpiresAt { get; init; }
 
-    /// <summary>When it was decided; null: it was not.</summary>
+    /// <summary>When it was decided, or was over; null: it waits.</summary>
     public DateTimeOffset? DecidedAt { get; init; }
 
     /// <summary>That it waits, and no more: whoever saw this cannot decide.</summary>

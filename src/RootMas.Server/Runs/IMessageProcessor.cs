@@ -4,7 +4,7 @@ using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Runs;
 
-/// <summary>The seam between chat and runtime: a message in, a run out. Every channel reaches runs through <c>IChatService</c>, and it only through this.</summary>
+/// <summary>The seam between chat and runtime: a message in, a run out. Messages of every channel come through <c>IChatService</c>, which reaches runs only through this, as do the routes of runs.</summary>
 public interface IMessageProcessor
 {
     /// <summary>This process lets go of all runs. They are kept and go on elsewhere, or after the next start; whoever waits for one here is told so.</summary>
@@ -55,7 +55,7 @@ public interface IMessageProcessor
     /// <param name="also">Written in the transaction of the effect, with the id of the run concerned; as for the verbs below.</param>
     Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, InputAnswer answer, Made? also, CancellationToken cancellationToken);
 
-    /// <summary>A new run with <see cref="StartRun.RetryOf"/>; completed steps before <paramref name="fromSeq"/> are copied, never executed again. Codes: run_not_found, run_not_final, not_a_root_run, branch_busy, message_rolled_back, log_pruned.</summary>
+    /// <summary>A new run with <see cref="StartRun.RetryOf"/>; completed steps before <paramref name="fromSeq"/> are copied, never executed again. Codes: run_not_found, run_not_final, not_a_root_run, branch_busy, message_rolled_back, conversation_not_found, log_pruned.</summary>
     /// <param name="asker">Rights and bound of whoever asks for it: those of the earlier run are not inherited.</param>
     Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, RetryAsker asker, Made? also, CancellationToken cancellationToken);
 

@@ -39,6 +39,9 @@ public interface IRunTransactionParticipant
     /// </summary>
     ValueTask OnAppendedAsync(DbSession session, RunIdentity run, IReadOnlyList<EventRecord> events, RunStatus status);
 
+    /// <summary>In this transaction an owner begins to show a run of this conversation to others. Throwing takes that back.</summary>
+    ValueTask OnSharedAsync(DbSession session, string conversationId, string ownerId) => ValueTask.CompletedTask;
+
     /// <summary>This transaction ends an approval that nobody decided in time.</summary>
     ValueTask OnApprovalExpiredAsync(DbSession session, RunIdentity run, string approvalId) => ValueTask.CompletedTask;
 
@@ -54,7 +57,7 @@ public interface IRunHistory
     /// <param name="said">Is given one message after the other.</param>
     RowRead Read(RunIdentity run, Action<HistoryMessage> said);
 
-    /// <summary>Where the run's input message stands now. Not called back: it is gone.</summary>
+    /// <summary>Where the run's input message stands now. Not called back: it is <see cref="InputStanding.Gone"/>.</summary>
     /// <param name="run">A root run with an input message.</param>
     /// <param name="found">Is given the answer.</param>
     RowRead ReadStanding(RunIdentity run, Action<InputStanding> found);
@@ -75,4 +78,7 @@ public enum InputStanding
 
     /// <summary>Rolled back: no part of any history.</summary>
     RolledBack,
+
+    /// <summary>Deleted with its conversation.</summary>
+    Gone,
 }

@@ -29,6 +29,7 @@ internal static class QueueApi
             .Refuses(409, "not_a_root_run", "It is a part of another run; redrive or retry that one.").Refuses(409, "branch_busy", "The branch works on another message now.")
             .Refuses(409, "retried_already", "The run was started again already; the dead letter is gone.").Refuses(409, "run_not_found", "The run is not there any more.")
             .Refuses(409, "log_pruned", "The run's log was removed by the server's retention.").Refuses(409, "message_rolled_back", "A later message took the run's message back.")
+            .Refuses(409, RunProblems.NoConversation, "The run's conversation was deleted.")
             .Refuses(429, OpenRuns.Limit, "The owner of the run has as many unfinished runs as allowed.")
             .WithSummary("Try a dead letter again").WithDescription("A run that was given up is started anew, as a run of the same owner with retry_of. A message is sent again, if its run still waits for a worker. The dead letter is gone then. One whose run is retried, by its owner or here, is gone with that.");
         queue.MapDelete("/dead/{id}", Purge).RequirePermission(Write).Audits("queue.purge").WithName("PurgeDeadLetter")

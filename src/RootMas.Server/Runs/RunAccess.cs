@@ -9,8 +9,10 @@ namespace RootMas.Server.Runs;
 internal sealed record SeenRun(RunSummary Run, bool WithContent, bool IsShared = false);
 
 /// <summary>Finds runs for requests: one's own, those of a user one speaks for, those that their owners show to everybody, and for administrators everybody's, without content unless they were granted it.</summary>
-internal sealed class RunAccess(IMessageProcessor runs, RunReader reader, Subjects subjects, ContentReads reads)
+internal sealed class RunAccess(IMessageProcessor runs, RunReader reader, Subjects subjects, UserRights users, ContentReads reads)
 {
+    private const string Everybody = "*";
+
     public static Problem NotFound() => Problems.NotFound("run_not_found", "There is no such run.");
 
     /// <param name="userId">For whom the caller speaks; null: themselves.</param>
@@ -33,6 +35,37 @@ internal sealed class RunAccess(IMessageProcessor runs, RunReader reader, Subjec
         }
 
         return run is null ? (null, NotFound()) : (await SeenAsync(context, run, isOwn: run.OwnerId == owner.UserId, show), null);
+    }
+
+    /// <summary>Whose runs a list is of; without an owner and without a refusal: everybody's.</summary>
+    /// <param name="user">Id or name, <c>*</c>, or for a bot's end user those of the bot, a slash and its own; null: the caller.</param>
+    public async Task<(string? OwnerId, Problem? Refusal)> ListedAsync(HttpContext context, string? user, bool? shared)
+    {
+        var caller = context.Caller();
+        if (user is null || user == caller.UserId || user.Equals(caller.Username, StringComparison.OrdinalIgnoreCase))
+        {
+            return (caller.UserId, null);
+        }
+
+        if (!caller.IsAdmin)
+        {
+            return (null, Problems.Forbidden("foreign_user", "Only administrators may list others' runs."));
+        }
+
+        if (shared is not null)
+        {
+            return (null, Problems.Invalid("shared", "tells one's own runs apart; leave user away, or leave this away"));
+        }
+
+        if (user is Everybody)
+        {
+            return (null, null);
+        }
+
+        var (named, _) = Subjects.UserOf(user);
+        return await users.FindByNameAsync(named, context.RequestAborted) is { } found
+            ? (found.Id + user[named.Length..], null)
+            : (null, Problems.NotFound("user_not_found", "There is no such user."));
     }
 
     /// <summary>

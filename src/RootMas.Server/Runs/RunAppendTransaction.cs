@@ -76,6 +76,7 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
         // Before the branch goes on: its next message takes the answer as its parent.
         await TellParticipantsAsync(row);
         var parked = await SettleAsync(row);
+        row = batch.Doubt is { } doubt ? await LateRows.MeetAsync(session, row, batch, doubt) : row;
         // Last: rows are held up the tree, a child before its parent, the root after both.
         var tree = row.IsRoot ? row.Tree : await AddToRootAsync(row.Identity.RootRunId);
         var grant = Append.Hold is { } hold ? await TreeHolds.GrantAsync(session, row.Identity, hold, tree) : default;

@@ -38,7 +38,10 @@ internal sealed class RunBatch
     public bool IsPlain => Append is { Status: RunStatus.Running, Children.Count: 0, Abandoned.Count: 0, Ledger.Count: 0, InboxDone: null } && Answer is null && !TouchesApprovals && Denied is null;
 
     /// <summary>It advances its run, with events and at most one row of the ledger: nothing hangs on what the run's row says.</summary>
-    public bool IsStep => Append is { Create: null, Status: RunStatus.Running, Children.Count: 0, Abandoned.Count: 0, Ledger.Count: <= 1, Hold: null } && Answer is null && !TouchesApprovals && Denied is null && !_asks;
+    public bool IsStep => Append is { Create: null, Status: RunStatus.Running, Children.Count: 0, Abandoned.Count: 0, Ledger.Count: <= 1, Hold: null } && Answer is null && !TouchesApprovals && Denied is null && !_asks && Doubt is null;
+
+    /// <summary>Stands for a request of a lost worker, which may have written what became of it meanwhile; null: none.</summary>
+    public LedgerEntry? Doubt => Append.Ledger.FirstOrDefault(static e => e.IsInDoubt);
 
     public bool IsFinal => Append.Status.IsFinal();
 

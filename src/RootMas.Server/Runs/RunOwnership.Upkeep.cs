@@ -28,6 +28,8 @@ internal sealed partial class RunOwnership
 
     private const string HeldOf = Held + " AND worker = @worker";
 
+    private const string Mine = "SELECT id, attempt FROM runs WHERE status = 'running' AND ended_at IS NULL AND worker = @worker";
+
     private const string DueTimers = "SELECT id, wake_at, attempt FROM runs WHERE wake_at IS NOT NULL AND wake_at <= @now ORDER BY wake_at LIMIT 500";
 
     /// <summary>Back-offs that began in the future: the clock was set back since, and they would last for as much longer. Short differences between two machines are none of that.</summary>
@@ -87,6 +89,10 @@ internal sealed partial class RunOwnership
                 return [.. runs.Where(r => !free.Contains(r.RunId))];
             },
             cancellationToken);
+
+    /// <summary>What this worker has, as the database sees it.</summary>
+    public Task<List<(string RunId, int Attempt)>> MineAsync(CancellationToken cancellationToken) =>
+        database.LookAsync(async session => await session.Prepared(Mine).Set("worker", worker.Name).ListAsync(static r => (RunId: r.GetString(0), Attempt: r.GetInt32(1))), cancellationToken);
 
     /// <summary>This process owns the data directory, so whoever held leases is dead: all of them are void. Returns how many there were.</summary>
     public Task<int> VoidLeasesAsync(CancellationToken cancellationToken) =>

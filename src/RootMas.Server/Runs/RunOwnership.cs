@@ -82,7 +82,25 @@ internal sealed partial class RunOwnership(IDatabase database, SnapshotStore sna
     public async Task<(RunRow? Row, StoredRun? Found)> ClaimAsync(ReadyRun ready, TimeSpan lease, CancellationToken cancellationToken)
     {
         await SettleJumpsAsync();
-        return await database.WriteAsync<(RunRow?, StoredRun?)>(
+        try
+        {
+            return await TryClaimAsync(ready, lease, cancellationToken);
+        }
+        catch (StorageUnavailableException)
+        {
+            // The commit's outcome may be unknown. A lease of this worker that can be renewed is what it asked for: nobody here had the run.
+            if ((await RenewAsync([ready.RunId], lease, cancellationToken)).TryGetValue(ready.RunId, out var mine) && mine.IsRenewed
+                && await RowAsync(ready.RunId, cancellationToken) is { } row && row.Attempt == mine.Attempt)
+            {
+                return (row, null);
+            }
+
+            throw;
+        }
+    }
+
+    private Task<(RunRow? Row, StoredRun? Found)> TryClaimAsync(ReadyRun ready, TimeSpan lease, CancellationToken cancellationToken) =>
+        database.WriteAsync<(RunRow? Row, StoredRun? Found)>(
             async session =>
             {
                 var (row, taken) = await TakeAsync(session, ready, lease);
@@ -102,7 +120,6 @@ internal sealed partial class RunOwnership(IDatabase database, SnapshotStore sna
                 return (row, row is not null && session.Kind == DatabaseKind.Postgres ? await StoredRun.SendAsync(session, row, HistoryOf(row)) : null);
             },
             cancellationToken);
-    }
 
     private async ValueTask<(RunRow? Row, (BegunTurn? Turn, bool IsDisabled) Taken)> TakeAsync(DbSession session, ReadyRun ready, TimeSpan lease)
     {
@@ -233,23 +250,18 @@ internal sealed partial class RunOwnership(IDatabase database, SnapshotStore sna
                 },
                 cancellationToken);
 
-    /// <summary>Where the message that the run answers stands; null: there is none, or it is gone.</summary>
-    public async Task<InputStanding?> StandingOfAsync(RunIdentity run, CancellationToken cancellationToken)
-    {
-        InputStanding? standing = null;
-        if (HistoryFor(run) is { } history)
-        {
-            await database.LookAsync(
+    /// <summary>Where the message that the run answers stands; null: it answers none.</summary>
+    public async Task<InputStanding?> StandingOfAsync(RunIdentity run, CancellationToken cancellationToken) =>
+        HistoryFor(run) is not { } history
+            ? null
+            : await database.LookAsync(
                 async session =>
                 {
+                    var standing = InputStanding.Gone;
                     await session.ReadAllAsync(history.ReadStanding(run, found => standing = found));
-                    return true;
+                    return standing;
                 },
                 cancellationToken);
-        }
-
-        return standing;
-    }
 
     private IRunHistory? HistoryOf(RunRow row) => row.RetryOf is null ? HistoryFor(row.Identity) : null;
 

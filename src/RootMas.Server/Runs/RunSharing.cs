@@ -5,9 +5,9 @@ using RootMas.Server.Platform.Data;
 namespace RootMas.Server.Runs;
 
 /// <summary>Runs that their owners show to everybody who is signed in: to read, by their id, and until it is taken back (decision 37).</summary>
-internal sealed class RunSharing(IDatabase database)
+internal sealed class RunSharing(IDatabase database, IEnumerable<IRunTransactionParticipant> participants)
 {
-    private const string Share = "UPDATE runs SET shared_at = @now WHERE id = @id AND owner_id = @owner AND parent_run_id IS NULL AND shared_at IS NULL";
+    private const string Share = "UPDATE runs SET shared_at = @now WHERE id = @id AND owner_id = @owner AND parent_run_id IS NULL AND shared_at IS NULL RETURNING conversation_id";
 
     private const string Stop = "UPDATE runs SET shared_at = NULL WHERE id = @id AND (@owner IS NULL OR owner_id = @owner) AND shared_at IS NOT NULL";
 
@@ -18,10 +18,36 @@ internal sealed class RunSharing(IDatabase database)
     private const string IsShared = $"SELECT 1 FROM runs s WHERE s.id = @root AND {RunReader.IsOpen}";
 
     /// <summary>Of a root run. What stands already is left as it is, and written down once.</summary>
-    public Task ShareAsync(string runId, string ownerId, AuditWrite record, CancellationToken cancellationToken) => ChangeAsync(Share, runId, ownerId, record, cancellationToken);
+    public Task ShareAsync(string runId, string ownerId, AuditWrite record, CancellationToken cancellationToken) => database.WriteAsync(
+        async session =>
+        {
+            if (await session.Prepared(Share).Set("id", runId).Set("owner", ownerId).Set("now", session.Now).ListAsync(static row => row.StringOrNull(0)) is not [var conversation])
+            {
+                return;
+            }
+
+            if (conversation is not null)
+            {
+                foreach (var participant in participants)
+                {
+                    await participant.OnSharedAsync(session, conversation, ownerId);
+                }
+            }
+
+            await record(session);
+        },
+        cancellationToken);
 
     /// <param name="ownerId">Null: whoever owns it (administrators).</param>
-    public Task StopAsync(string runId, string? ownerId, AuditWrite record, CancellationToken cancellationToken) => ChangeAsync(Stop, runId, ownerId, record, cancellationToken);
+    public Task StopAsync(string runId, string? ownerId, AuditWrite record, CancellationToken cancellationToken) => database.WriteAsync(
+        async session =>
+        {
+            if (await session.Prepared(Stop).Set("id", runId).Set("owner", ownerId).RunAsync() > 0)
+            {
+                await record(session);
+            }
+        },
+        cancellationToken);
 
     /// <summary>Before a conversation is deleted with which <see cref="StopInAsync"/> goes: a run is held before its conversation, as whoever writes its answer does.</summary>
     public static async ValueTask HoldInAsync(DbSession session, string conversationId, string ownerId) =>
@@ -70,14 +96,4 @@ internal sealed class RunSharing(IDatabase database)
     /// <summary>Null: it is not shared any more.</summary>
     private static async ValueTask<StreamItem?> ShownAsync(DbSession session, SharedLog log, StreamItem item, string rootRunId) =>
         await session.Prepared(IsShared).Set("root", rootRunId).AnyAsync() ? item with { Json = await log.ShowAsync(session, item.Type, item.Json) } : null;
-
-    private Task ChangeAsync(string sql, string runId, string? ownerId, AuditWrite record, CancellationToken cancellationToken) => database.WriteAsync(
-        async session =>
-        {
-            if (await session.Prepared(sql).Set("id", runId).Set("owner", ownerId).Set("now", session.Now).RunAsync() > 0)
-            {
-                await record(session);
-            }
-        },
-        cancellationToken);
 }

@@ -12,7 +12,7 @@ internal static class RunSharingApi
     public static void Map(RouteGroupBuilder runs)
     {
         Refuses404(runs.MapPost("/{id}/share", Share)).RequirePermission("chat:write").Audits("run.share").WithName("ShareRun")
-            .Refuses(409, "not_a_root_run", "It is a part of another run.")
+            .Refuses(404, RunProblems.NoConversation, "Its conversation was deleted.").Refuses(409, "not_a_root_run", "It is a part of another run.")
             .WithSummary("Share a run").WithDescription("Only its owner. From then on everybody who is signed in (bots are not) and knows the id reads the run and those below it: question, answer, steps, events, cost, also what these quote of documents that others may not open. Facts remembered about the owner and summaries of earlier messages are redacted. It is in nobody's list, and nobody else decides, answers, stops or repeats anything. Other runs of the conversation stay as they were.");
         Refuses404(runs.MapDelete("/{id}/share", Stop)).RequirePermission("chat:write").Audits("run.unshare").WithName("UnshareRun")
             .WithSummary("Stop sharing a run").WithDescription("Its owner, or an administrator. It counts at once, for streams that are open as well: they get no further event. A run whose owner is disabled is not shown to others in any case.");

@@ -29,6 +29,9 @@ internal sealed class RunSignals
     /// <summary>These events of a run are durable.</summary>
     public Action<RunIdentity, IReadOnlyList<EventRecord>>? Appended { get; set; }
 
+    /// <summary>What a run cost was added to, outside of its log.</summary>
+    public Action<RunIdentity>? Booked { get; set; }
+
     /// <summary>A run became claimable, and this process may take it.</summary>
     public Action<ReadyRun>? Ready { get; set; }
 
@@ -54,6 +57,8 @@ internal sealed class RunSignals
             Appended?.Invoke(run, events);
         }
     }
+
+    public void RaiseBooked(RunIdentity run) => Booked?.Invoke(run);
 
     public void RaiseReady(ReadyRun run) => Ready?.Invoke(run);
 

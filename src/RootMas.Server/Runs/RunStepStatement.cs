@@ -19,7 +19,7 @@ internal sealed class RunStepStatement(RunBatch batch, RunSignals signals)
 
     public async Task<AppendResult> RunAsync(IDatabase database, CancellationToken cancellationToken)
     {
-        await database.WriteSentAsync(SendAsync, cancellationToken);
+        await database.WriteSentAsync(SendAsync, Append.Of?.RootRunId ?? Append.RunId, cancellationToken);
         return _row is { } row ? new AppendResult(AppendOutcome.Appended, Parked: false, row.InboxSeq, _tree) : new AppendResult(AppendOutcome.Fenced, Parked: false, InboxSeq: 0, default);
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Data.Common;
 using RootMas.Runtime.Runs;
 using RootMas.Server.Agents;
 using RootMas.Server.Platform.Data;
@@ -10,10 +11,11 @@ namespace RootMas.Server.Runs;
 internal sealed partial class RunStore(
     IDatabase database, SnapshotStore snapshots, RunSignals signals, PendingStarts pending, IEnumerable<IRunTransactionParticipant> participants, ILogger<RunStore> logger) : IRunJournal
 {
-    private const string Tail = $"""
-        SELECT {RunRow.Columns} FROM runs
-        WHERE id = @id AND last_seq = @seq AND EXISTS (SELECT 1 FROM run_events WHERE run_id = @id AND seq = @seq AND batch_id = @batch)
+    private const string Written = $"""
+        SELECT {RunRow.Columns} FROM runs WHERE id = @id AND EXISTS (SELECT 1 FROM run_events WHERE run_id = @id AND seq = @seq AND batch_id = @batch)
         """;
+
+    private const string Tail = $"{Written} AND last_seq = @seq";
 
     /// <summary>Of an append whose connection was lost, on a database server that answers.</summary>
     private const int AppendTries = 3;
@@ -25,6 +27,44 @@ internal sealed partial class RunStore(
 
     /// <inheritdoc/>
     public async ValueTask<AppendResult> AppendAsync(RunAppend append, CancellationToken cancellationToken)
+    {
+        var result = await AppendInOrderAsync(append, cancellationToken);
+        if (result.Outcome == AppendOutcome.Fenced)
+        {
+            await KeepAsync(append.Ledger);
+        }
+
+        return result;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask KeepAsync(IReadOnlyList<LedgerEntry> rows)
+    {
+        LedgerEntry[] paid = [.. rows.Where(static r => !r.IsInDoubt)];
+        if (paid.Length == 0)
+        {
+            return;
+        }
+
+        try
+        {
+            await database.WriteAsync(session => WriteLateAsync(session, paid), CancellationToken.None);
+        }
+        catch (StorageUnavailableException failure)
+        {
+            LogNotKept(paid[0].RunId ?? "", paid.Length, failure.Message);
+        }
+    }
+
+    private async ValueTask WriteLateAsync(DbSession session, LedgerEntry[] rows)
+    {
+        foreach (var row in rows)
+        {
+            await LateRows.WriteAsync(session, signals, row);
+        }
+    }
+
+    private async ValueTask<AppendResult> AppendInOrderAsync(RunAppend append, CancellationToken cancellationToken)
     {
         var batch = RunBatch.Of(append);
         if (append.Create is not null)
@@ -96,9 +136,39 @@ internal sealed partial class RunStore(
     public async Task<CreateResult> CreateAsync(RunCreation creation, RunAppend first, CancellationToken cancellationToken)
     {
         var batch = RunBatch.OfCopy(first);
-        var (created, _) = await database.WriteAsync(session => InsertAsync(session, creation, batch), cancellationToken);
-        return created;
+        try
+        {
+            var (created, _) = await database.WriteAsync(session => InsertAsync(session, creation, batch), cancellationToken);
+            return created;
+        }
+        catch (StorageUnavailableException)
+        {
+            // As with every batch: one's own in the log means that the commit went through, and whoever asked hears of a run that is there.
+            if (await FindCreatedAsync(first, cancellationToken) is { } found)
+            {
+                return found;
+            }
+
+            throw;
+        }
     }
+
+    /// <summary>Null: it is not there, or nobody can say.</summary>
+    private async ValueTask<CreateResult?> FindCreatedAsync(RunAppend first, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var row = await database.LookAsync(session => BindOwn(session.Prepared(Written), first).FirstOrDefaultAsync(RunRow.Read), cancellationToken);
+            return row is null ? null : new CreateResult(null, row.WaitsForBranch);
+        }
+        catch (StorageUnavailableException)
+        {
+            return null; // the first failure is told
+        }
+    }
+
+    private static DbCommand BindOwn(DbCommand command, RunAppend append) =>
+        command.Set("id", append.RunId).Set("seq", append.ExpectedSeq + append.Events.Count).Set("batch", append.BatchId.ToByteArray());
 
     private async ValueTask<(CreateResult Created, AppendResult Appended)> InsertAsync(DbSession session, RunCreation creation, RunBatch batch)
     {
@@ -209,8 +279,7 @@ internal sealed partial class RunStore(
             return (true, await database.ReadAsync<AppendResult?>(
                 async session =>
                 {
-                    var row = await session.Prepared(Tail).Set("id", append.RunId).Set("seq", append.ExpectedSeq + append.Events.Count)
-                        .Set("batch", append.BatchId.ToByteArray()).FirstOrDefaultAsync(RunRow.Read);
+                    var row = await BindOwn(session.Prepared(Tail), append).FirstOrDefaultAsync(RunRow.Read);
                     return row is null
                         ? null
                         : new AppendResult(AppendOutcome.Appended, row.Status != RunStatus.Running, row.InboxSeq, await TreeHolds.SpentAsync(session, row)) { Grant = TreeHolds.Read(row, append.Hold) };
@@ -231,4 +300,7 @@ internal sealed partial class RunStore(
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Run {RunId}: {Count} event(s) from number {Seq} could not be saved: {Reason}")]
     private partial void LogNotAppended(string runId, long seq, int count, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Run {RunId}: {Count} row(s) of the ledger for model calls that were paid could not be saved: {Reason}")]
+    private partial void LogNotKept(string runId, int count, string reason);
 }

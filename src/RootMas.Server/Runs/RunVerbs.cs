@@ -114,9 +114,9 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
         }
 
         var standing = await ownership.StandingOfAsync(row.Identity, cancellationToken);
-        if (standing is InputStanding.RolledBack)
+        if (WithoutPlace(row, standing) is { } refusal)
         {
-            return new RunVerdict(row.Summary(null), "message_rolled_back", "The message of this run was taken back by a later one, so an answer to it would stand nowhere. Nothing was done. Send the message again.");
+            return refusal;
         }
 
         var old = await ownership.LoadAsync(row, cancellationToken);
@@ -146,6 +146,14 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
             ? new RunVerdict(busy, "branch_busy", $"Run {busy.Id} of the same branch is {busy.Status.ToName()}; wait for its end, or cancel it.")
             : new RunVerdict(await reader.FindAsync(run.RunId, ownerId, cancellationToken));
     }
+
+    /// <summary>Null: an answer would have its place. A conversation that is deleted after this look is seen by the transaction that makes the run.</summary>
+    private static RunVerdict? WithoutPlace(RunRow row, InputStanding? standing) => standing switch
+    {
+        InputStanding.RolledBack => new RunVerdict(row.Summary(null), "message_rolled_back", "The message of this run was taken back by a later one, so an answer to it would stand nowhere. Nothing was done. Send the message again."),
+        InputStanding.Gone => new RunVerdict(null, RunProblems.NoConversation, RunProblems.ConversationDeleted().Detail),
+        _ => null,
+    };
 
     private async Task<RunVerdict?> RefusalAsync(string runId, string ownerId, CancellationToken cancellationToken) =>
         await reader.RowAsync(runId, ownerId, cancellationToken) switch

@@ -14,6 +14,9 @@ internal sealed partial class RunWorker
     /// <summary>Of looks for what a broker lost.</summary>
     private readonly Pace _sweeps;
 
+    /// <summary>What nobody here worked on at the last look.</summary>
+    private HashSet<(string RunId, int Attempt)> _forgotten = [];
+
     private Task _recovery = Task.CompletedTask;
     private volatile bool _orphansLeft;
     private volatile bool _renewalFailed;
@@ -166,6 +169,22 @@ internal sealed partial class RunWorker
         }
     }
 
+    /// <summary>
+    /// Runs that this worker has without knowing it: the answer to a claim, or to what would have given them back, was lost together with the connection. Nobody died, so they do not wait for the end of the lease.
+    /// Only what was nobody's twice: a new run is so for a moment.
+    /// </summary>
+    private async Task GiveBackForgottenAsync()
+    {
+        var forgotten = (await _ownership.MineAsync(_stopping.Token)).FindAll(run => !_beginning.ContainsKey(run.RunId) && !_active.ContainsKey(run.RunId)); // in the order in which a run goes through them
+        var again = forgotten.FindAll(_forgotten.Contains);
+        _forgotten = [.. forgotten];
+        if (again.Count > 0)
+        {
+            LogForgotten(again.Count);
+            await _ownership.ReleaseAsync(again, _stopping.Token);
+        }
+    }
+
     private async Task SweepAsync()
     {
         _timers.Arm(await _ownership.NextTimerAsync(_stopping.Token));
@@ -177,6 +196,7 @@ internal sealed partial class RunWorker
 
         if (IsShared)
         {
+            await TryAsync(GiveBackForgottenAsync);
             ForgetOldOffers();
             await (_channels.Signals.Dispatch.WorkersLook ? TakeWaitingAsync() : _sweeps.RunAsync(TakeWaitingAsync));
             return;

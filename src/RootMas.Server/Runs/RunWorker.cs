@@ -366,6 +366,9 @@ internal sealed partial class RunWorker : IHostedLifecycleService, IDisposable
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} run(s) are being written by others and could not be given back; a worker takes them up when their lease is over, or this one's place is free")]
     private partial void LogNotGivenBack(int count);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} run(s) of this worker were not in its hands, as after a lost connection to the database; they are given back")]
+    private partial void LogForgotten(int count);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "Run {RunId} could not be begun")]
     private partial void LogNotBegun(string runId, Exception exception);
 

@@ -18,12 +18,11 @@ internal static class RunsApi
     private const string RunId = "Id of the run.";
     private const string OwnLog = "the run's own log records it";
     private const string ForUser = "For whom an agent speaks: see POST /chat.";
-    private const string Everybody = "*";
     private const int EventPage = 200;
 
     public static void Map(RouteGroupBuilder runs)
     {
-        runs.MapGet("", List).RequirePermission(Read).WithName("ListRuns")
+        runs.MapGet("", List).RequirePermission(Read).WithName("ListRuns").Refuses(404, "user_not_found", "There is no such user.")
             .WithSummary("List runs").WithDescription("One's own root runs, newest first. Administrators may name another user, or * for everybody; what others said is shown only with content:read, and that is audited. With shared=true those of one's own that one shows to everybody.");
         MayNameUser(runs.MapGet("/{id}", Get)).RequirePermission(Read).WithName("GetRun").Refuses(404, "run_not_found", "There is no such run, or it is somebody else's.")
             .WithSummary("Read a run").WithDescription("State, cost and answer of a run. With tree=1 its descendants are nested below it. Administrators see others' runs without what was said, unless they hold content:read. What its owner shares is read by everybody who is signed in, but for bots.");
@@ -45,7 +44,7 @@ internal static class RunsApi
         MayNameUser(runs.MapPost("/{id}/cancel", Cancel)).RequirePermission(Write).AuditsNothing(OwnLog).WithName("CancelRun").Refuses(404, "run_not_found", missing)
             .WithSummary("Cancel a run").WithDescription("The run and its descendants stop within a second, also at the model's provider; the text so far is kept. A run that has ended is left as it is.");
         MayNameUser(runs.MapPost("/{id}/retry", Retry)).RequirePermission(Write).AuditsNothing(OwnLog).ShowsAgain().WithName("RetryRun").Refuses(404, "run_not_found", missing)
-            .Refuses(409, "run_not_final", "The run has not ended.").Refuses(409, "not_a_root_run", "It is a part of another run.").Refuses(409, "branch_busy", "Its branch has an unfinished run, or another retry of the same message works.")
+            .Refuses(404, RunProblems.NoConversation, "Its conversation was deleted.").Refuses(409, "run_not_final", "The run has not ended.").Refuses(409, "not_a_root_run", "It is a part of another run.").Refuses(409, "branch_busy", "Its branch has an unfinished run, or another retry of the same message works.")
             .Refuses(409, "message_rolled_back", "A later message took its message back.").Refuses(409, "log_pruned", "Its log was removed by the server's retention.")
             .Refuses(429, "concurrent_runs", "You have as many unfinished runs as one user may have.")
             .WithSummary("Repeat a run").WithDescription("Makes a new run with the same input, team and agents. Completed steps before from_seq are copied and not executed again.");
@@ -59,7 +58,7 @@ internal static class RunsApi
 
     private static async Task<Results<Ok<RunList>, Problem>> List(
         [Description("Only runs in this state.")] string? status, [Description("Only runs that this agent entered.")] string? agent,
-        [Description("Only runs of the conversation with this id.")] string? conversation, [Description("Id of another user, or * for everybody; administrators only.")] string? user,
+        [Description("Only runs of the conversation with this id.")] string? conversation, [Description("Another user, by id or name, or * for everybody; administrators only.")] string? user,
         [Description("Only runs that one does, or does not, share; of one's own only.")] bool? shared,
         int? limit, string? cursor, IMessageProcessor runs, RunAccess access, HttpContext context)
     {
@@ -74,12 +73,12 @@ internal static class RunsApi
             return Problems.Invalid("status", "must be queued, running, waiting_approval, waiting_input, waiting_children, waiting_timer, needs_review, completed, failed or cancelled");
         }
 
-        if (RefuseUser(caller, user, shared) is { } refusal)
+        var (owner, refusal) = await access.ListedAsync(context, user, shared);
+        if (refusal is not null)
         {
             return refusal;
         }
 
-        var owner = user is Everybody ? null : user ?? caller.UserId;
         var filter = new RunFilter { OwnerId = owner, Status = wanted, Agent = agent, ConversationId = conversation, Shared = shared, BeforeId = page.After?[0], Limit = page.Limit + 1 };
         var found = await runs.ListAsync(filter, context.RequestAborted);
         var shown = found.Take(page.Limit).ToList();
@@ -93,15 +92,14 @@ internal static class RunsApi
         });
     }
 
-    private static Problem? RefuseUser(Caller caller, string? user, bool? shared) =>
-        user is null || user == caller.UserId ? null
-        : !caller.IsAdmin ? Problems.Forbidden("foreign_user", "Only administrators may list others' runs.")
-        : shared is not null ? Problems.Invalid("shared", "tells one's own runs apart; leave user away, or leave this away")
-        : null;
-
     private static async Task<Results<Ok<RunView>, Problem>> Get(
         [Description(RunId)] string id, [Description("1: with its descendants, nested.")] int? tree, [Description(ForUser)] string? user_id, IMessageProcessor runs, RunAccess access, HttpContext context)
     {
+        if (RefuseTree(tree) is { } nonsense)
+        {
+            return nonsense;
+        }
+
         var (seen, refusal) = await access.FindAsync(context, id, user_id);
         if (seen is not { Run: var run, WithContent: var withContent })
         {
@@ -129,7 +127,7 @@ internal static class RunsApi
             return refusal!;
         }
 
-        if (Position(context.Request, after, run, out var position) is { } problem)
+        if (Position(context.Request, after, tree, run, out var position) is { } problem)
         {
             return problem;
         }
@@ -251,15 +249,28 @@ internal static class RunsApi
             return RunProblems.TooManyRuns(verdict.Detail ?? "");
         }
 
+        if (verdict.Code == RunProblems.NoConversation)
+        {
+            return RunProblems.ConversationDeleted();
+        }
+
         return verdict.Code is null or "run_not_found" ? RunAccess.NotFound() : Problems.Conflict(verdict.Code, verdict.Detail ?? "Not possible in the current state.") with
         {
             Extra = verdict.Run is { } state ? new Dictionary<string, string>(StringComparer.Ordinal) { ["run_id"] = state.Id, ["run_status"] = state.Status.ToName() } : null,
         };
     }
 
-    private static Problem? Position(HttpRequest request, string? after, RunSummary run, out StreamPosition position)
+    private static Problem? RefuseTree(int? tree) => tree is null or 0 or 1 ? null : Problems.Invalid("tree", "must be one of 0, 1");
+
+    /// <summary>Null: fine, and <paramref name="position"/> is where to begin.</summary>
+    private static Problem? Position(HttpRequest request, string? after, int? tree, RunSummary run, out StreamPosition position)
     {
         position = default;
+        if (RefuseTree(tree) is { } nonsense)
+        {
+            return nonsense;
+        }
+
         var header = request.Headers["Last-Event-ID"];
         var (field, text) = header.Count > 0 ? ("Last-Event-ID", header.ToString()) : ("after", after);
         if (text is null)

@@ -4,6 +4,7 @@ using RootMas.Runtime.Runs;
 using RootMas.Runtime.Tools;
 using RootMas.Server.Agents;
 using RootMas.Server.Identity.Users;
+using RootMas.Server.Models;
 using RootMas.Server.Platform.Broker;
 using RootMas.Server.Platform.Caching;
 using RootMas.Server.Platform.Cluster;
@@ -88,6 +89,11 @@ public static class RunsSlice
         services.AddSingleton<IRunTransactionParticipant, ApprovalAudit>();
         services.AddSingleton<RunStore>();
         services.AddSingleton<IRunJournal>(static p => p.GetRequiredService<RunStore>());
+        services.AddSingleton<RunRowWrite>(static p =>
+        {
+            var signals = p.GetRequiredService<RunSignals>();
+            return (session, row) => LateRows.WriteAsync(session, signals, row);
+        });
         services.AddSingleton<RunReader>();
         services.AddSingleton(static p => new ApprovalStore(p.GetRequiredService<IDatabase>(), p.GetRequiredService<RunSignals>()));
         services.AddSingleton(static p => new RunOwnership(
@@ -124,7 +130,11 @@ public static class RunsSlice
     {
         var services = builder.Services;
         var settings = builder.Settings();
-        services.AddSingleton(static p => new RunSignals { Appended = Raising(p.GetRequiredService<IAnswerCache>()) });
+        services.AddSingleton(static p =>
+        {
+            var raise = Raising(p.GetRequiredService<IAnswerCache>());
+            return new RunSignals { Appended = raise, Booked = run => raise(run, []) };
+        });
         services.AddSingleton<DeadLetters>();
         services.AddSingleton(static p => new QueueStatus(p.GetRequiredService<IDatabase>(), p.GetRequiredService<RunWorker>(), p.GetRequiredService<RunSignals>(), p.GetService<RabbitBroker>()));
         services.AddSingleton<GaugeSource>(static p => p.GetRequiredService<QueueStatus>().Publish);

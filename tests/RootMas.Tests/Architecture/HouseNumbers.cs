@@ -45,12 +45,15 @@ internal static class HouseNumbers
         where parameters is { Parameters.Count: > MaxConstructorParameters }
         select $"{file.At(node)}: {parameters.Parameters.Count} constructor parameters; at most {MaxConstructorParameters}";
 
+    /// <summary>Of a class in several parts, one has to say it.</summary>
     public static IEnumerable<string> OpenClasses(IEnumerable<SourceFile> files) =>
         from file in files
         from type in file.Root.DescendantNodes().OfType<TypeDeclarationSyntax>()
         where type is ClassDeclarationSyntax or RecordDeclarationSyntax { ClassOrStructKeyword.RawKind: not (int)SyntaxKind.StructKeyword }
-        where !type.Modifiers.Any(m => m.RawKind is (int)SyntaxKind.SealedKeyword or (int)SyntaxKind.StaticKeyword or (int)SyntaxKind.AbstractKeyword or (int)SyntaxKind.PartialKeyword)
-        select $"{file.At(type)}: {type.Identifier} is neither sealed, static nor abstract";
+        group (File: file, Type: type) by type.Modifiers.Any(m => m.RawKind is (int)SyntaxKind.PartialKeyword) ? FullNameOf(type) : file.At(type) into parts
+        where !parts.Any(p => p.Type.Modifiers.Any(m => m.RawKind is (int)SyntaxKind.SealedKeyword or (int)SyntaxKind.StaticKeyword or (int)SyntaxKind.AbstractKeyword))
+        let first = parts.First()
+        select $"{first.File.At(first.Type)}: {first.Type.Identifier} is neither sealed, static nor abstract";
 
     /// <summary>
     /// One, plus one for each place where the way forks. A switch counts once, however many plain cases it has: a table of what to do for which kind is easy to read; its guards (<c>when</c>) count each.
@@ -67,6 +70,13 @@ internal static class HouseNumbers
 
     private static IEnumerable<SyntaxNode> Members(SourceFile file) =>
         file.Root.DescendantNodes().Where(n => n is BaseMethodDeclarationSyntax or AccessorDeclarationSyntax { Body: not null } or AccessorDeclarationSyntax { ExpressionBody: not null } or PropertyDeclarationSyntax { ExpressionBody: not null });
+
+    private static string FullNameOf(TypeDeclarationSyntax type) => string.Join('.', type.AncestorsAndSelf().Reverse().Select(static node => node switch
+    {
+        BaseNamespaceDeclarationSyntax space => space.Name.ToString(),
+        TypeDeclarationSyntax outer => $"{outer.Identifier.Text}`{outer.Arity}",
+        _ => "",
+    }));
 
     private static string NameOf(SyntaxNode member) => member switch
     {

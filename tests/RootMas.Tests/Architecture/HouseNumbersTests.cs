@@ -29,6 +29,25 @@ public sealed class HouseNumbersTests
         Assert.Single(HouseNumbers.OpenClasses(bad));
     }
 
+    [Fact]
+    public void A_class_in_parts_is_open_unless_one_of_them_says_otherwise()
+    {
+        List<SourceFile> parts =
+        [
+            .. Sources.Parse("src/A.cs", "namespace N; partial class Open { }\npartial class Shut { }"),
+            .. Sources.Parse("src/B.cs", "namespace N; partial class Open { }\nsealed partial class Shut { }"),
+            .. Sources.Parse("src/C.cs", "namespace M; sealed partial class Open { }"),
+        ];
+        Assert.StartsWith("src/A.cs:1: Open ", Assert.Single(HouseNumbers.OpenClasses(parts)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_switch_counts_once_and_its_guards_each()
+    {
+        var code = Assert.Single(Sources.Parse("src/S.cs", "class S { void M() { switch (a) { case 1: case 2: break; case 3 when b: break; case 4 when c: break; } } }"));
+        Assert.Equal(4, HouseNumbers.ComplexityOf(code.Root));
+    }
+
     private static void None(IEnumerable<string> offences)
     {
         var all = offences.ToList();

@@ -1,9 +1,12 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Xml.Linq;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Logging.Abstractions;
+using RootMas.Runtime.Tools;
 using RootMas.Server.Backups;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
@@ -17,6 +20,8 @@ namespace RootMas.Tests.Architecture;
 [Collection(SurfaceCollection.Name)]
 public sealed class SurfaceTests(ServerFixture server)
 {
+    private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     [Fact]
     public void Routes_and_their_permissions_are_approved() => Approved.Matches("tests/RootMas.Tests/Approved/routes.txt", Routes());
 
@@ -53,6 +58,50 @@ public sealed class SurfaceTests(ServerFixture server)
         Approved.Matches("tests/RootMas.Tests/Approved/settings.txt", text.ToString());
         Approved.MatchesBlock("docs/configuration.md", "settings", table.ToString());
     }
+
+    [Fact]
+    public void Tools_with_their_rights_and_bounds_are_approved()
+    {
+        var text = new StringBuilder("# tool | effect | approval | approver | permission | taints | local | ends after | characters of the result | version; then what a model is told. *: for some arguments another\n");
+        var table = new StringBuilder("| tool | effect | approval | permission | taints | ends after | characters |\n|---|---|---|---|---|---|---|\n");
+        foreach (var tool in server.App.Get<IToolCatalog>().All)
+        {
+            var effect = EffectOf(tool) + Star(tool, nameof(Tool.EffectOf));
+            var approval = ApprovalOf(tool) + Star(tool, nameof(Tool.ApprovalOf), nameof(Tool.IsExempt));
+            var approver = (tool.Approver == Approver.Admin ? "administrator" : "owner") + Star(tool, nameof(Tool.ApproverOf));
+            var (permission, taints, seconds) = (tool.Permission ?? "–", tool.Taints ? "yes" : "no", (int)tool.Timeout.TotalSeconds);
+            text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{tool.Name} | {effect} | {approval} | {approver} | {permission} | {taints} | {(tool.IsLocal ? "local" : "–")} | {seconds} s | {tool.OutputLimit} | {tool.Definition.Version}\n{Told(tool.Definition)}");
+            table.Append(System.Globalization.CultureInfo.InvariantCulture, $"| `{tool.Name}` | {effect} | {approval} | {permission} | {taints} | {seconds} s | {tool.OutputLimit:N0} |\n");
+        }
+
+        foreach (var tool in (ToolDefinition[])[BuiltInTools.DelegateTo(["agent"]), BuiltInTools.HandoffTo(["agent"]), BuiltInTools.AskUserDefinition])
+        {
+            text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{tool.Name} | by the engine | {tool.Version}\n{Told(tool)}");
+        }
+
+        Approved.Matches("tests/RootMas.Tests/Approved/tools.txt", text.ToString());
+        Approved.MatchesBlock("docs/tools.md", "tools", table.ToString());
+    }
+
+    private static string EffectOf(Tool tool) => tool.Effect switch
+    {
+        ToolEffect.Read => "read",
+        ToolEffect.Idempotent => "idempotent",
+        _ => "unsafe",
+    };
+
+    private static string ApprovalOf(Tool tool) => tool.Approval switch
+    {
+        ApprovalRule.Never => "never",
+        ApprovalRule.WhenTainted => "when tainted",
+        _ => "always",
+    };
+
+    /// <summary>Marks what a tool decides anew for each call.</summary>
+    private static string Star(Tool tool, params string[] members) => Array.Exists(members, m => tool.GetType().GetMethod(m)!.DeclaringType != typeof(Tool)) ? " *" : "";
+
+    private static string Told(ToolDefinition tool) =>
+        $"{tool.Name} says: {tool.Description.ReplaceLineEndings(" ")}\n{tool.Name} takes: {JsonSerializer.Serialize(JsonElement.Parse(tool.Schema), Readable)}\n";
 
     [Fact]
     public void Own_metrics_are_approved()

@@ -189,6 +189,7 @@ public sealed class BackupRulesTests
         await cli.DoAsync("backup", "create", "--no-verify");
         var rows = (await cli.DoAsync("backup", "list")).Trim().Split('\n');
         Assert.Equal(["never", "yes"], rows.Select(static r => r.Split('\t')[^1] == "never" ? "never" : "yes"));
+        Assert.All(rows, static r => Assert.Equal("keys: no", r.Split('\t')[^2]));
         var archive = Directory.EnumerateFiles(installation.Backups, "*.tar.gz").Order(StringComparer.Ordinal).First();
         Assert.Equal(FileModes.Private, FileModes.Of(archive));
         Assert.Contains("is whole", await cli.DoAsync("backup", "verify", archive));
@@ -202,6 +203,14 @@ public sealed class BackupRulesTests
         Assert.Equal(1, await cli.RunAsync("backup", "verify", archive));
         Assert.Contains("not what was written", cli.Notes.ToString());
         Assert.Equal(1, await cli.RunAsync("backup", "restore", archive, "--force"));
+
+        // Nothing is known of it but its file, so that is what it is called.
+        var copy = Path.Combine(installation.Root, "from-a-stick.tar.gz");
+        File.Copy(archive, copy);
+        Assert.Equal(1, await cli.RunAsync("backup", "verify", copy));
+        Assert.Equal($"{copy} cannot be relied on.", cli.Output.ToString().Trim());
+        Assert.Equal(1, await cli.RunAsync("backup", "verify", copy, "--json"));
+        Assert.Equal("from-a-stick.tar.gz", JsonElement.Parse(cli.Output.ToString()).GetProperty("id").GetString());
         Assert.Equal(2, await cli.RunAsync("backup", "restore"));
     }
 
@@ -246,6 +255,20 @@ public sealed class BackupRulesTests
         Assert.DoesNotContain("# changed", await File.ReadAllTextAsync(agents));
         Assert.False(File.Exists(Path.Combine(installation.Config, "prompts", "mine.md")));
         Assert.Contains("# changed", await File.ReadAllTextAsync(Path.Combine(taken.Aside!, "config", "agents.yaml")));
+    }
+
+    [Fact]
+    public void Keys_are_missing_only_where_there_were_some()
+    {
+        static bool? HasKeys(bool included, params string[] names)
+        {
+            var stored = Stored(DateTimeOffset.UnixEpoch, verified: true);
+            return BackupView.Of([stored with { Record = stored.Record! with { Keys = new SealedPart(included, names, "") } }])[0].HasKeys;
+        }
+
+        Assert.True(HasKeys(true, "keys/pepper"));
+        Assert.False(HasKeys(false, "keys/pepper"));
+        Assert.Null(HasKeys(false));
     }
 
     private static bool IsVerified(StoredBackup backup) => backup.Record?.Verification is { Ok: true };

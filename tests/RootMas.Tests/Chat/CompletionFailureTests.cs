@@ -38,6 +38,7 @@ public sealed class CompletionFailureTests
                 ["bad_request"] = (400, "model_bad_request"),
                 ["budget"] = (429, "model_budget"),
                 ["content_filter"] = (400, "content_filter"),
+                ["credit"] = (500, "model_credit"),
                 ["context_length"] = (400, "context_length_exceeded"),
                 ["invalid_answer"] = (500, "model_invalid_answer"),
                 ["rate_limited"] = (500, "model_rate_limited"),

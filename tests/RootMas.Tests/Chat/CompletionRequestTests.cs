@@ -67,6 +67,14 @@ public sealed class CompletionRequestTests
     [InlineData("""{"model":"m","messages":[USER],"tools":[{"type":"function"}]}""", "tools", "unsupported_parameter")]
     [InlineData("""{"model":"m","messages":[USER],"presence_penalty":1}""", "presence_penalty", "unsupported_parameter")]
     [InlineData("""{"model":"m","messages":[USER],"seed":"x"}""", "seed", "invalid_value")]
+    [InlineData("""{"model":"m","messages":[USER],"seed":1.5}""", "seed", "invalid_value")]
+    [InlineData("""{"model":"m","messages":[USER],"seed":1e30}""", "seed", "invalid_value")]
+    [InlineData("""{"model":"m","messages":[USER],"audio":{}}""", "audio", "unsupported_parameter")]
+    [InlineData("""{"model":"m","messages":[USER],"audio":"x"}""", "audio", "invalid_value")]
+    [InlineData("""{"model":"m","messages":[{"role":"user","content":"x","name":5}]}""", "messages[0].name", "invalid_value")]
+    [InlineData("""{"model":"m","messages":[{"role":"tool","content":"x","tool_call_id":5},USER]}""", "messages[0].tool_call_id", "invalid_value")]
+    [InlineData("""{"model":"m","messages":[{"role":"assistant","content":"x","refusal":{}},USER]}""", "messages[0].refusal", "invalid_value")]
+    [InlineData("""{"model":"m","messages":[{"role":"assistant","content":"x","tool_calls":[5]},USER]}""", "messages[0].tool_calls", "invalid_value")]
     [InlineData("""{"model":"m","messages":[USER],"user":5}""", "user", "invalid_value")]
     [InlineData("""{"model":"m","messages":[USER],"parallel_tool_calls":"x"}""", "parallel_tool_calls", "invalid_value")]
     [InlineData("""{"model":"m","messages":[USER],"reasoning_effort":3}""", "reasoning_effort", "invalid_value")]
@@ -79,7 +87,8 @@ public sealed class CompletionRequestTests
     }
 
     [Theory]
-    [InlineData("""{"model":"m","messages":[USER],"n":1,"logprobs":false,"tools":[],"tool_choice":"none","logit_bias":{},"frequency_penalty":0,"modalities":["text"]}""")]
+    [InlineData("""{"model":"m","messages":[USER],"n":1,"logprobs":false,"tools":[],"tool_choice":"none","logit_bias":{},"frequency_penalty":0,"modalities":["text"],"seed":-9223372036854775808}""")]
+    [InlineData("""{"model":"m","messages":[{"role":"tool","content":"x","tool_call_id":"c"},{"role":"user","content":"hi","name":null,"refusal":null}]}""")]
     [InlineData("""{"model":"m","messages":[USER],"n":null,"stop":null,"tools":null,"audio":null,"stream":null,"response_format":{"type":"text"}}""")]
     public void Members_that_change_nothing_are_accepted(string body) => Assert.Equal("hi", Parse(body.Replace("USER", User, StringComparison.Ordinal)).Input);
 

@@ -81,4 +81,36 @@ public abstract class DeletedConversationTests(DatabaseKind kind) : OnDatabase(k
         Assert.Equal([0, 0, 0, 0, 0], left);
         Assert.Equal("completed", (await ann.GetAsync($"/api/v1/runs/{elsewhere}")).Text("status"));
     }
+
+    /// <summary>For some seconds its runs are still there, because somebody may be reading their last events.</summary>
+    [DatabaseFact]
+    public async Task What_is_left_of_a_deleted_conversation_is_neither_retried_nor_shared()
+    {
+        await using var world = await ChatWorld.StartAsync(Script);
+        using var ann = await world.App.AsAsync("ann");
+        using var bob = await world.App.AsAsync("bob");
+        await ann.PostAsync("/api/v1/chat", new { message = "Hello", team = "solo" });
+        await ann.PostAsync("/v1/chat/completions", new { model = "solo", messages = new[] { new { role = "user", content = "And a call" } } });
+        List<(string Run, string Conversation)> all = [.. (await ann.GetAsync("/api/v1/runs")).GetProperty("items").EnumerateArray().Select(static r => (r.Text("id"), r.Text("conversation_id")))];
+        Assert.Equal(2, all.Count);
+        foreach (var (run, conversation) in all)
+        {
+            using var deletion = new HttpRequestMessage(HttpMethod.Delete, $"/api/v1/conversations/{conversation}");
+            deletion.Headers.TryAddWithoutValidation("If-Match", "*");
+            using var deleted = await ann.Client.SendAsync(deletion);
+            Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
+            foreach (var verb in (string[])["retry", "share"])
+            {
+                var refused = await ann.PostAsync($"/api/v1/runs/{run}/{verb}", new { }, HttpStatusCode.NotFound);
+                Assert.Matches("^(conversation|run)_not_found$", refused.Text("code")); // the latter once it has gone
+            }
+
+            await bob.GetAsync($"/api/v1/runs/{run}", HttpStatusCode.NotFound);
+            await bob.GetAsync($"/api/v1/runs/{run}/events", HttpStatusCode.NotFound);
+        }
+
+        var left = (await ann.GetAsync("/api/v1/runs")).GetProperty("items").EnumerateArray().Select(static r => r.Text("id"));
+        Assert.Empty(left.Except(all.Select(static a => a.Run))); // nothing was begun
+        Assert.DoesNotContain(await world.App.AuditAsync(), static r => r.Action == "run.share" && r.Outcome == "done");
+    }
 }

@@ -148,6 +148,9 @@ public sealed class OpenAiApiTests
     [InlineData("""{"model":"agent:nobody","messages":[{"role":"user","content":"x"}]}""", "model_not_found", "model")]
     [InlineData("""{"model":"solo","messages":[{"role":"user","content":"x"}],"n":3}""", "unsupported_parameter", "n")]
     [InlineData("""{"model":"solo","messages":[{"role":"user","content":"x"}],"temperature":"x"}""", "invalid_value", "temperature")]
+    [InlineData("""{"model":"solo","messages":[{"role":"user","content":"x"}],"seed":1.5}""", "invalid_value", "seed")]
+    [InlineData("""{"model":"solo","messages":[{"role":"user","content":"x"}],"audio":{}}""", "unsupported_parameter", "audio")]
+    [InlineData("""{"model":"solo","messages":[{"role":"user","content":"x","name":5}]}""", "invalid_value", "messages[0].name")]
     public async Task Errors_have_openais_shape(string body, string code, string? param)
     {
         await using var world = await ChatWorld.StartAsync();

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Microsoft.Data.Sqlite;
+using Npgsql;
 using RootMas.Server.Chat;
 using RootMas.Server.Platform.Data;
 using RootMas.Tests.Support;
@@ -11,6 +13,7 @@ namespace RootMas.Tests.Chat;
 public sealed class StorageAwayTests
 {
     private readonly Dictionary<string, int> _faults = new(StringComparer.Ordinal);
+    private Exception? _cause;
 
     [Theory]
     [InlineData(nameof(IChatService.SendAsync), """{"type":"message","message":"Hi","team":"solo"}""")]
@@ -32,6 +35,22 @@ public sealed class StorageAwayTests
         }
 
         Assert.Equal("Hello there, friend.", answer.GetProperty("message").GetString());
+    }
+
+    /// <summary>It does not end by waiting, so whoever reads it must not be told to wait.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_full_disk_is_no_database_that_does_not_answer(bool embedded)
+    {
+        await using var world = await WorldAsync();
+        _cause = embedded ? new SqliteException("full", 13) : new PostgresException("full", "ERROR", "ERROR", PostgresErrorCodes.DiskFull);
+        Fail(nameof(IChatService.SendAsync), 1);
+        using var answer = await world.App.PostAsync("/api/v1/chat", """{"message":"Hi","team":"solo"}""");
+        var problem = await ProblemAssert.IsProblemAsync(answer, 503, "storage_unavailable");
+        Assert.Equal("disk_full", problem.GetProperty("reason").GetString());
+        Assert.Contains("disk is full", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("does not answer", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -75,7 +94,7 @@ public sealed class StorageAwayTests
     {
         lock (_faults)
         {
-            return _faults.GetValueOrDefault(method) > 0 && _faults[method]-- > 0 ? new StorageUnavailableException("away") : null;
+            return _faults.GetValueOrDefault(method) > 0 && _faults[method]-- > 0 ? new StorageUnavailableException("away", _cause) : null;
         }
     }
 }

@@ -28,7 +28,10 @@ public sealed class ApiKeysCommandTests
         Assert.Equal(4, (await RunAsync(program, "users", "list", "--server", server.BaseUrl)).Code);
         Assert.Equal(0, (await RunAsync(settings, "api-keys", "revoke", key.GetProperty("id").GetString()!, "--data", data.Path)).Code);
         Assert.Equal(3, (await RunAsync(settings, "api-keys", "revoke", key.GetProperty("id").GetString()!, "--data", data.Path)).Code);
-        Assert.Equal(4, (await RunAsync(program, "runs", "list", "--server", server.BaseUrl)).Code);
+        var (refused, _, why) = await RunAsync(program, "runs", "list", "--server", server.BaseUrl);
+        Assert.Equal(4, refused);
+        Assert.Contains("'rootmas login'", why, StringComparison.Ordinal);
+        Assert.DoesNotContain("/api/v1", why, StringComparison.Ordinal); // a route is no help at a terminal
     }
 
     [Fact]

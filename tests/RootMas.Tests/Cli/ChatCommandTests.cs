@@ -164,7 +164,7 @@ public sealed class ChatCommandTests() : SimulatedTests("""{"default":{"text":"G
     }
 
     [Fact]
-    public async Task A_second_ctrl_c_leaves_at_once_and_says_how_to_attach()
+    public async Task A_second_ctrl_c_leaves_a_server_that_does_not_answer_and_says_that_the_cancel_is_not_confirmed()
     {
         Sim.Use("""{"default":{"text":"one two three four"}}""");
         Sim.Hold(new HoldSpec { At = HoldPoint.Middle });
@@ -176,10 +176,46 @@ public sealed class ChatCommandTests() : SimulatedTests("""{"default":{"text":"G
         way.Let(Traffic.AnswersHeld); // or the run might have ended between the two
         person.Press();
         person.Press();
-        way.Let(Traffic.Flows);
 
         Assert.Equal(130, await chat);
-        Assert.Contains("rootmas runs attach " + RunIdOf(person), person.Notes.ToString());
+        var notes = person.Notes.ToString();
+        Assert.Contains("The cancel is not confirmed: the run may go on.", notes, StringComparison.Ordinal);
+        Assert.Contains("rootmas runs cancel " + RunIdOf(person), notes, StringComparison.Ordinal);
+        Assert.Contains("rootmas runs attach " + RunIdOf(person), notes, StringComparison.Ordinal);
+        Assert.DoesNotContain("did not answer the cancel within", notes, StringComparison.Ordinal); // whoever leaves does not wait that long
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Every_agent_and_tool_below_has_its_lines_once_and_before_its_end_however_quick_it_was(bool isOver)
+    {
+        Sim.Use("""
+            rules:
+              - match: { agent: communicator, last_role: user }
+                answer: { tool_calls: [ { name: delegate, arguments: { agent: researcher, task: "look" } }, { name: delegate, arguments: { agent: budget_manager, task: "count" } } ] }
+              - match: { agent: researcher, last_role: user }
+                answer: { tool_calls: [ { name: delegate, arguments: { agent: multi_tool, task: "call" } } ] }
+              - match: { agent: budget_manager, last_role: user }
+                answer: { tool_calls: [ { name: usage_report, arguments: {} } ] }
+            default: { text: "Done." }
+            """);
+        using var pipe = new CliSession(App.Data);
+        await pipe.DoAsync("chat", "look and count");
+        if (isOver)
+        {
+            await pipe.DoAsync("runs", "attach", RunIdOf(pipe));
+        }
+
+        var lines = pipe.Notes.ToString().Split('\n').Select(static l => l.Trim()).ToList();
+        foreach (var agent in (string[])["researcher", "budget_manager", "multi_tool"])
+        {
+            string[] told = [$"· {agent} is working", $"{agent} is done: ", $"⇐ {agent}: completed, "];
+            Assert.All(told, t => Assert.Single(lines, l => l.StartsWith(t, StringComparison.Ordinal)));
+            Assert.Equal(told, told.OrderBy(t => lines.FindIndex(l => l.StartsWith(t, StringComparison.Ordinal))));
+        }
+
+        Assert.Single(lines, static l => l.StartsWith("→ usage_report", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -206,12 +242,14 @@ public sealed class ChatCommandTests() : SimulatedTests("""{"default":{"text":"G
 
     [Theory]
     [InlineData(true, true, "asked to end", "goes on")]
-    [InlineData(true, false, "goes on when a server starts", "end")]
+    [InlineData(true, false, "not confirmed: the run may go on when a server starts", "asked to end")]
+    [InlineData(true, null, "goes on when a server starts", "end")]
     [InlineData(false, true, "until its cancel takes effect", "server starts")]
-    [InlineData(false, false, "The run goes on.", "cancel")]
-    public void Leaving_says_what_becomes_of_the_run(bool isOwn, bool cancelled, string says, string saysNot)
+    [InlineData(false, false, "not confirmed: the run may go on.", "takes effect")]
+    [InlineData(false, null, "The run goes on.", "cancel")]
+    public void Leaving_says_what_becomes_of_the_run(bool isOwn, bool? isTaken, string says, string saysNot)
     {
-        var text = RootMas.Server.Cli.ChatCommand.WhatBecomesOf("r1", isOwn, cancelled);
+        var text = RootMas.Server.Cli.ChatCommand.WhatBecomesOf("r1", isOwn, isTaken);
         Assert.Contains(says, text, StringComparison.Ordinal);
         Assert.DoesNotContain(saysNot, text, StringComparison.Ordinal);
         Assert.Contains("rootmas runs", text, StringComparison.Ordinal);

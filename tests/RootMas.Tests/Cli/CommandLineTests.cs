@@ -26,6 +26,28 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public async Task A_mistyped_option_is_never_taken_for_the_argument_of_a_command()
+    {
+        using var cli = new CliSession();
+        foreach (var (words, said) in ((string[], string)[])
+        [
+            (["chat", "--jsom"], "'--jsom' is not an option. Did you mean '--json'?"), (["chat", "--jsom", "hello"], "'--jsom' is not an option."), (["chat", "-x"], "'-x' is not an option."),
+            (["approvals", "approve", "--bogus"], "'--bogus' is not an option."), (["runs", "show", "--sever=http://127.0.0.1:9"], "'--sever=http://127.0.0.1:9' is not an option. Did you mean '--server'?"),
+            (["documents", "upload", "--colection=notes", "a.txt"], "'--colection=notes' is not an option. Did you mean '--collection'?"),
+        ])
+        {
+            Assert.Equal(2, await cli.RunAsync(words));
+            Assert.StartsWith(said, cli.Notes.ToString(), StringComparison.Ordinal);
+            Assert.Equal("", cli.Output.ToString());
+        }
+
+        foreach (var meant in (string[][])[["--", "--jsom"], ["-1"], ["-"], ["- not an option, but words"]])
+        {
+            Assert.Equal(7, await cli.RunAsync(["runs", "answer", "x", "--server", "http://127.0.0.1:9", .. meant]));
+        }
+    }
+
+    [Fact]
     public async Task A_word_where_a_number_belongs_is_a_usage_error_of_every_command()
     {
         var options = Numbers(CommandLine.Root(), []).ToList();

@@ -115,10 +115,56 @@ public sealed class DoctorTests(RabbitServer rabbit)
         await using var app = await TestApp.StartAsync();
         using var cli = new CliSession(app.Data);
         var said = await cli.DoAsync("doctor");
-        foreach (var line in (string[])["✓ program: ", "✓ memory: ", "✓ settings: valid", "✓ disk space: ", $"✓ clock: as that of the server at {app.Url.ToString().TrimEnd('/')}", "✓ database", "✓ schedule", "· redis: ", "· models: "])
+        foreach (var line in (string[])["✓ program: ", "✓ memory: ", "✓ settings: valid", "✓ disk space: ", $"✓ clock: as that of the server at {app.Url.ToString().TrimEnd('/')}", "✓ database", "✓ schedule", "· redis: ", "· models: ", "· backup key: keys are not in backups"])
         {
             Assert.Contains(line, said, StringComparison.Ordinal);
         }
+
+        cli.Environment["ROOTMAS_BACKUP_KEY"] = "a key of the operator's";
+        Assert.DoesNotContain("backup key: ", await cli.DoAsync("doctor"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_server_that_is_named_or_remembered_is_examined_and_not_this_folder()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var cli = new CliSession();
+        cli.Environment.Remove("ROOTMAS_CONFIG"); // so there is none here
+        cli.Environment.Remove("ROOTMAS_DATA");
+        cli.Environment["ROOTMAS_SERVER"] = app.Url.ToString();
+        cli.Environment["ROOTMAS_API_KEY"] = app.LocalToken;
+        Examined("ROOTMAS_SERVER", await cli.DoAsync("doctor"));
+
+        cli.Environment.Remove("ROOTMAS_SERVER");
+        cli.Environment.Remove("ROOTMAS_API_KEY");
+        cli.Type(app.LocalToken);
+        await cli.DoAsync("login", app.Url.ToString());
+        Examined("'rootmas login'", await cli.DoAsync("doctor"));
+
+        // With a data directory the installation here is meant, as for all commands.
+        Assert.Equal(1, await cli.RunAsync("doctor", "--data", cli.Data));
+        Assert.Contains("✗ config: ", cli.Output.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("is asked, named by", cli.Output.ToString(), StringComparison.Ordinal);
+
+        void Examined(string namedBy, string said)
+        {
+            Assert.Contains($"· server: {app.Url} is asked, named by {namedBy}; ", said, StringComparison.Ordinal);
+            Assert.Contains("✓ database", said, StringComparison.Ordinal);
+            Assert.DoesNotContain(" config: ", said, StringComparison.Ordinal);
+            Assert.DoesNotContain(" port: ", said, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task What_is_wrong_with_an_edit_of_the_agents_is_named()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var cli = new CliSession(app.Data);
+        Assert.DoesNotContain("· agents: ", await cli.DoAsync("doctor"), StringComparison.Ordinal);
+        await File.WriteAllTextAsync(Path.Combine(app.Config, "agents.yaml"), "agents: [oops");
+        var said = "";
+        await Wait.UntilAsync(async c => (said = await c.DoAsync("doctor")).Contains("· agents: agents.yaml, ", StringComparison.Ordinal), cli, "The broken edit was not named");
+        Assert.Contains("· agents: The newest edit of the agent catalog has errors", said, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -188,7 +234,7 @@ public sealed class DoctorTests(RabbitServer rabbit)
         cli.Environment["ROOTMAS__RabbitMq__Uri"] = $"amqp://me:secret-word@127.0.0.1:{ServerProcess.FreePort()}";
         Assert.Equal(1, await cli.RunAsync("doctor"));
         Assert.Contains("✗ redis server: cannot be used", cli.Output.ToString(), StringComparison.Ordinal);
-        Assert.Contains("✗ rabbitmq server: cannot be used", cli.Output.ToString(), StringComparison.Ordinal);
+        Assert.Contains("✗ rabbitmq server: cannot be used: nothing listens at the address of RabbitMq:Uri", cli.Output.ToString(), StringComparison.Ordinal);
         Assert.DoesNotContain("secret-word", cli.Output.ToString() + cli.Notes, StringComparison.Ordinal);
     }
 
@@ -294,12 +340,12 @@ public sealed class DoctorTests(RabbitServer rabbit)
         hold.Release();
         var idle = await SaysAsync("runs: 0 running, 0 queued");
         Assert.All(runs, run => Assert.DoesNotContain(run, idle, StringComparison.Ordinal));
-        Assert.Contains("model calls of this instance since its start, 0 failed", idle, StringComparison.Ordinal);
+        Assert.Contains("requests to models, 0 failed", idle, StringComparison.Ordinal);
 
         // A model that refuses: the count of failures, and the line of the log that says why.
         await world.EventsAsync((await world.SendAsync(await world.NewConversationAsync(), new { message = "break" })).GetProperty("run_id").GetString()!);
         var failed = await SaysAsync("gave no usable answer");
-        Assert.DoesNotContain("since its start, 0 failed", failed, StringComparison.Ordinal);
+        Assert.DoesNotContain("requests to models, 0 failed", failed, StringComparison.Ordinal);
     }
 
     [Fact]

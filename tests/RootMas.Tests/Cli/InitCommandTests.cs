@@ -74,6 +74,17 @@ public sealed class InitCommandTests
         Assert.DoesNotContain("first administrator", session.Notes.ToString(), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(".env", "Next: rootmas serve")]
+    [InlineData("service.env", "EnvironmentFile=")]
+    public async Task What_comes_next_fits_the_file_that_was_written(string file, string next)
+    {
+        using var session = new CliSession();
+        await session.DoAsync("init", "--for", "host", "--output", file);
+        Assert.Contains(next, session.Notes.ToString(), StringComparison.Ordinal);
+        Assert.Equal(file == ".env", session.Notes.ToString().Contains("Next:", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task What_was_asked_and_the_file_says_otherwise_is_named_line_by_line()
     {

@@ -114,6 +114,33 @@ public sealed partial class ComposeTests
         Assert.Equal("45s", Compose["services/rootmas/stop_grace_period"].Text);
     }
 
+    /// <summary>An instance that monitoring asks for and that is not there is an alert that never ends; one that it does not ask for is seen by nobody.</summary>
+    [Theory]
+    [InlineData("compose.yaml")]
+    [InlineData("compose.dev.yaml")]
+    public void Monitoring_asks_as_many_instances_as_are_started(string file)
+    {
+        var asked = Yaml.Read(Path.Combine(Folder, "targets", "cluster.yml")).Items.ToDictionary(t => t["labels/component"].Text, t => t["targets"].Texts, StringComparer.Ordinal);
+        foreach (var name in new[] { "server", "worker" })
+        {
+            var replicas = Yaml.Read(Path.Combine(Folder, file))[$"services/{name}/deploy/replicas"];
+            var started = int.Parse((replicas.IsThere ? replicas : Compose[$"services/{name}/deploy/replicas"]).Text, System.Globalization.CultureInfo.InvariantCulture);
+            Assert.Equal(Enumerable.Range(1, started).Select(i => $"rootmas-{name}-{i}:8000"), asked[name]);
+        }
+    }
+
+    /// <summary>What of the program is open in development, profile by profile: docs/operations.md says the same.</summary>
+    [Fact]
+    public void In_development_profile_core_answers_plain_http_and_cluster_goes_through_the_proxy()
+    {
+        var development = Yaml.Read(Path.Combine(Folder, "compose.dev.yaml"));
+        var open = Compose["services"].Members.Where(s => s.Key is "rootmas" or "server" or "worker").ToDictionary(s => s.Value["profiles"].Texts[0] + " " + s.Key, s => string.Join(' ', development[$"services/{s.Key}/ports"].Texts), StringComparer.Ordinal);
+        Assert.Equal("127.0.0.1:8000:8000", open["core rootmas"]);
+        Assert.Equal(("", ""), (open["cluster server"], open["cluster worker"]));
+        Assert.Contains("in profile core plain http on port 8000. In profile cluster the servers are reached through Caddy", File.ReadAllText(Repository.PathOf("docs", "operations.md")), StringComparison.Ordinal);
+        Assert.Contains("for profile in core cluster; do\n  docker compose --env-file \"$env\" -f deploy/compose/compose.yaml -f deploy/compose/compose.dev.yaml --profile", File.ReadAllText(Repository.PathOf(".ci", "manifests")), StringComparison.Ordinal);
+    }
+
     /// <summary>The start of an instance, as compose gives it to the shell, in a folder that stands in for the volume.</summary>
     [Fact]
     public async Task Log_files_of_containers_that_are_gone_do_not_stay_for_ever()

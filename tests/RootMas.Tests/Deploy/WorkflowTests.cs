@@ -132,6 +132,51 @@ public sealed partial class WorkflowTests
         }
     }
 
+    /// <summary>A tag is pushed with no commit before it (forty zeros): it is compared with the release before, not with the commit before, and never with nothing.</summary>
+    [InstalledFact("node", "git")]
+    public async Task A_release_is_compared_with_the_release_before()
+    {
+        using var folder = new TempFolder();
+        Task GitAsync(params string[] arguments) =>
+            Shell.DoAsync("git", ["-C", folder.Path, "-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false", "-c", "tag.gpgsign=false", .. arguments]);
+        Task<Shell> ApiAsync(string commit) => Shell.RunAsync("bash", [Path.Combine(folder.Path, ".ci", "api"), commit]);
+        void Write(string path, string text, bool isProgram = false)
+        {
+            var full = Path.Combine(folder.Path, path);
+            Directory.CreateDirectory(Path.GetDirectoryName(full)!);
+            File.WriteAllText(full, text);
+            if (isProgram)
+            {
+                FileModes.Set(full, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            }
+        }
+
+        var none = new string('0', 40);
+        foreach (var name in new[] { "api", "openapi-diff.mjs" })
+        {
+            Write($".ci/{name}", File.ReadAllText(Repository.PathOf(".ci", name)));
+        }
+
+        Write("tests/RootMas.Tests/Conformance/openapi-lint/node_modules/.bin/redocly", "#!/bin/sh\n", isProgram: true);
+        Write("docs/openapi.json", """{"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{}}},"/b":{"get":{"responses":{}}}}}""");
+        await GitAsync("init", "--quiet");
+        await GitAsync("add", "--all");
+        await GitAsync("commit", "--quiet", "--message", "first");
+        await GitAsync("tag", "v0.1.0");
+        var first = await ApiAsync(none);
+        Assert.True(first.ExitCode == 0 && first.Stdout.Contains("the first commit", StringComparison.Ordinal), first.Said);
+
+        Write("docs/openapi.json", """{"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{}}}}}""");
+        await GitAsync("commit", "--quiet", "--all", "--message", "takes a route away");
+        await GitAsync("commit", "--quiet", "--allow-empty", "--message", "is released");
+        await GitAsync("tag", "v0.2.0");
+        Assert.Equal(0, (await ApiAsync("HEAD~1")).ExitCode);
+        var released = await ApiAsync(none);
+        Assert.True(released.ExitCode == 1 && released.Stdout.Contains("compared with v0.1.0", StringComparison.Ordinal) && released.Stderr.Contains("GET /b: is gone", StringComparison.Ordinal), released.Said);
+        var unknown = await ApiAsync(new string('a', 40));
+        Assert.True(unknown.ExitCode == 1 && unknown.Stderr.Contains("there is no commit", StringComparison.Ordinal), unknown.Said);
+    }
+
     [NodeFact]
     public async Task Every_package_has_a_licence_that_is_allowed()
     {

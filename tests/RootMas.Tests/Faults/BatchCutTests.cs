@@ -3,11 +3,13 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Npgsql;
 using RootMas.Runtime.Runs;
+using RootMas.Runtime.Teams;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Runs;
 using RootMas.Tests.Faults.Clusters;
 using RootMas.Tests.Platform.Data;
 using RootMas.Tests.Support;
+using Wait = RootMas.Tests.Support.Wait;
 
 namespace RootMas.Tests.Faults;
 
@@ -15,6 +17,11 @@ namespace RootMas.Tests.Faults;
 public sealed class BatchCutTests() : OnDatabase(DatabaseKind.Postgres)
 {
     private const int Clients = 6;
+
+    private static readonly TeamSnapshot Solo = TestTeams.Of(PatternKind.Direct, ["solo"]);
+
+    /// <summary>No upkeep comes in between, and no lease ends.</summary>
+    private static readonly RunsOptions Patient = new() { Lease = TimeSpan.FromHours(1), Renewal = TimeSpan.FromHours(1) };
 
     /// <summary>Of the load.</summary>
     private int _ended;
@@ -60,6 +67,35 @@ public sealed class BatchCutTests() : OnDatabase(DatabaseKind.Postgres)
         }
 
         Assert.Equal([1L, 2, 3, 4], (await world.Harness.LogAsync(run.Id)).Select(static e => e.Seq));
+    }
+
+    /// <summary>Created before anything of it starts, as with an <c>Idempotency-Key</c>.</summary>
+    [PostgresFact]
+    public async Task A_new_run_whose_commit_was_not_answered_is_accepted_and_begins_at_once()
+    {
+        await using var world = await CutWorld.StartAsync(Patient);
+        await world.Harness.StartAsync();
+        world.Proxy.CutNextCommit(CutAt.After);
+        var accepted = await world.Harness.RunAsync(Solo, "hi");
+        Assert.Equal((1, RunStatus.Running), (world.Proxy.Cuts, accepted.Status));
+        var run = await world.Harness.WaitForAsync(accepted.RunId, static r => r.Status.IsFinal());
+        Assert.Equal((RunStatus.Completed, 1), (run.Status, run.Attempt));
+    }
+
+    [PostgresFact]
+    public async Task A_claim_whose_commit_was_not_answered_is_gone_on_with()
+    {
+        await using var world = await CutWorld.StartAsync(Patient);
+        var h = world.Harness;
+        await h.StartAsync();
+        await using var other = new RunsHarness(database: h.Test); // takes no runs
+        var id = (await other.RunAsync(Solo, "hi")).RunId;
+        var ready = (await h.Ownership.RowAsync(id, default))!.Ready;
+        world.Proxy.CutNextCommit(CutAt.After);
+        h.Worker.Enqueue(ready);
+        await Wait.UntilAsync(() => world.Proxy.Cuts == 1);
+        var run = await h.WaitForAsync(id, static r => r.Status.IsFinal());
+        Assert.Equal((RunStatus.Completed, 1), (run.Status, run.Attempt));
     }
 
     [PostgresFact]

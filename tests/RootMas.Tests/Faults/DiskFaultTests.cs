@@ -23,6 +23,13 @@ public sealed class DiskFaultTests
             Assert.Equal((HttpStatusCode.ServiceUnavailable, true), (refused.Status, refused.HasRetryAfter));
         }
 
+        using (var told = await server.Http.PostAsJsonAsync("/api/v1/conversations", new { title = "lost" }))
+        {
+            var problem = await ProblemAssert.IsProblemAsync(told, 503, "storage_unavailable");
+            Assert.Equal("disk_full", problem.GetProperty("reason").GetString());
+            Assert.Contains("disk is full", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        }
+
         Assert.Equal(HttpStatusCode.OK, (await server.Http.GetAsync("/health/live")).StatusCode);
         await TestCluster.UntilAsync(async () => (await DatabaseHealthAsync(server)).Contains("disk_full", StringComparison.Ordinal), "health names the full disk");
         Assert.Equal(["before"], await TitlesAsync(server));

@@ -55,11 +55,23 @@ public sealed class GuardTests
         Assert.Contains(reason, run.GetProperty("reason").GetString(), StringComparison.Ordinal);
         Assert.Contains("ask again", run.GetProperty("reason").GetString(), StringComparison.Ordinal);
         Assert.Equal(run.GetProperty("reason").GetString(), answer.GetProperty("response").GetString());
-        if (code is not ("guard_steps" or "guard_tokens"))
-        {
-            Assert.Contains(world.Sim.Calls, static c => c.Body!.Contains("[Note from the system]", StringComparison.Ordinal));
-        }
+        Assert.Contains(world.Sim.Calls, static c => c.Body!.Contains("[Note from the system]", StringComparison.Ordinal));
+        await checker.CheckAsync();
+    }
 
+    [Theory]
+    [InlineData("{ input: 1, output: 1 }", "steps", "10 of their 12 steps", 6)]
+    [InlineData("{ input: 1500, output: 10 }", "tokens", "4530 of their 5000 tokens", 4)]
+    public async Task Who_is_told_that_a_limit_is_near_has_the_time_to_answer(string usage, string guard, string told, int calls)
+    {
+        await using var world = await StartAsync("rules: [ { match: { last_user: \"Finish now\" }, answer: { text: \"What there is.\", usage: { input: 1, output: 1 } } } ]\ndefault: { " + Other + ", usage: " + usage + " }");
+        var answer = await world.AskAsync(new { message = "go", team = "one" });
+        Assert.Equal("What there is.", answer.GetProperty("response").GetString());
+        var checker = Checker(world);
+        var hint = Assert.Single((await checker.EventsAsync(answer.GetProperty("run_id").GetString()!)).OfType<GuardHinted>());
+        Assert.Equal((guard, "communicator"), (hint.Guard, hint.Agent));
+        Assert.Contains(told, hint.Hint, StringComparison.Ordinal);
+        Assert.Equal(calls, world.Sim.Calls.Count);
         await checker.CheckAsync();
     }
 

@@ -67,6 +67,8 @@ public sealed class ModelFaultTests
 
     [Theory]
     [InlineData("{ fault: { kind: status, status: 401 } }", "model_auth", "refuses the request")]
+    [InlineData("{ fault: { kind: status, status: 402 } }", "model_credit", "no credit left")]
+    [InlineData("""{ fault: { kind: status, status: 429, body: '{"error":{"message":"You exceeded your current quota, please check your plan and billing details.","type":"insufficient_quota","code":"insufficient_quota"}}' } }""", "model_credit", "no credit left")]
     [InlineData("{ fault: { kind: status, status: 400 } }", "model_bad_request", "does not accept the request")]
     [InlineData("{ fault: { kind: empty_choices } }", "model_invalid_answer", "No model gave a usable answer")]
     [InlineData("{ " + Long + ", fault: { kind: malformed_json } }", "model_invalid_answer", "No model gave a usable answer")]

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json;
 using RootMas.LlmSimulator;
 using RootMas.Tests.Support;
 using Xunit.Abstractions;
@@ -33,7 +34,19 @@ public sealed class WorkerDeathTests(RabbitServer rabbit, ITestOutputHelper outp
     public async Task A_worker_that_stood_still_beyond_its_lease_finds_its_run_finished_by_another()
     {
         await using var world = await WorkerProcesses.StartAsync(Script, workers: 2, rabbit, ("Runs:Lease", "00:00:08"), ("Runs:Renewal", "00:00:01"));
-        var hold = world.Sim.Hold(new HoldSpec { Call = 1 });
+        await StandStillAsync(world, HoldPoint.Before);
+    }
+
+    [PostgresFact]
+    public async Task What_the_model_of_a_worker_that_stood_still_has_written_is_paid_once_and_in_no_doubt()
+    {
+        await using var world = await WorkerProcesses.StartAsync("""default: { text: "Done, and at some length, so that half of it is on its way." }""", workers: 2, settings: [("Runs:Lease", "00:00:08"), ("Runs:Renewal", "00:00:01")]);
+        await StandStillAsync(world, HoldPoint.Middle);
+    }
+
+    private static async Task StandStillAsync(WorkerProcesses world, HoldPoint point)
+    {
+        var hold = world.Sim.Hold(new HoldSpec { Call = 1, At = point });
         var id = await world.AskAsync("hello");
         await hold.Reached.WaitAsync(TimeSpan.FromMinutes(1));
         var owner = await world.OwnerAsync(id);
@@ -44,9 +57,15 @@ public sealed class WorkerDeathTests(RabbitServer rabbit, ITestOutputHelper outp
         hold.Release(); // what it was told while it stood still is the first thing that it hears
         owner.Continue();
         await IdleAsync(owner);
-        Assert.Equal(run.ToString(), (await world.RunAsync(id)).ToString());
+        var after = await world.RunAsync(id);
+        Assert.All((string[])["status", "attempt", "last_seq", "answer", "ended_at"], name => Assert.Equal(run.GetProperty(name).ToString(), after.GetProperty(name).ToString()));
         await world.CheckLogAsync(id);
+        var rows = await world.Checker.LedgerAsync(id);
+        Assert.DoesNotContain(rows, static r => r.Outcome == "in_doubt"); // what it had asked is known now
+        Assert.Equal(world.Sim.Calls.Count, rows.Count);
+        Assert.True(CostOf(after) > CostOf(run), $"{run}\n{after}");
         await world.EndAsync(await world.AskAsync("again"));
+        await world.Checker.CheckAsync(); // I4 above all
     }
 
     /// <summary>Kills again and again the worker that has a run while it waits for its model, and sees the run finished elsewhere: soon, at the median.</summary>
@@ -77,6 +96,8 @@ public sealed class WorkerDeathTests(RabbitServer rabbit, ITestOutputHelper outp
         output.WriteLine($"From the death of a worker to the next attempt, in ms: {all}; median {median.TotalMilliseconds.ToString("0", CultureInfo.InvariantCulture)}");
         Assert.True(median <= AtMost, $"{all} ms");
     }
+
+    private static decimal CostOf(JsonElement run) => decimal.Parse(run.GetProperty("cost_usd").GetString()!, CultureInfo.InvariantCulture);
 
     /// <summary>The worker answers again, and has nothing more in its hands.</summary>
     private static async Task IdleAsync(ServerProcess worker)

@@ -10,7 +10,11 @@ internal sealed class WorkerProcesses : IAsyncDisposable
 {
     private readonly List<ServerProcess> _workers = [];
 
-    private WorkerProcesses(Simulator sim, ServerProcess front) => (Sim, Front) = (sim, front);
+    private WorkerProcesses(Simulator sim, ServerProcess front, string postgres)
+    {
+        (Sim, Front) = (sim, front);
+        Checker = new InvariantChecker(front.Data, front.Http, sim) { Postgres = postgres };
+    }
 
     public Simulator Sim { get; }
 
@@ -18,6 +22,8 @@ internal sealed class WorkerProcesses : IAsyncDisposable
     public ServerProcess Front { get; }
 
     public IReadOnlyList<ServerProcess> Workers => _workers;
+
+    public InvariantChecker Checker { get; }
 
     /// <param name="settings">Of all of them, by key.</param>
     public static Task<WorkerProcesses> StartAsync(string script, int workers, RabbitServer? rabbit = null, params (string Key, string Value)[] settings) =>
@@ -31,10 +37,11 @@ internal sealed class WorkerProcesses : IAsyncDisposable
     {
         var server = await PostgresServer.SharedAsync();
         var sim = await Simulator.StartAsync(script);
+        var database = await server.NewDatabaseAsync(migrated: false);
         var environment = new Dictionary<string, string>(ServerSettings.With(sim).Environment, StringComparer.Ordinal)
         {
             ["ROOTMAS__Database__Kind"] = "postgres",
-            ["ROOTMAS__Database__ConnectionString"] = server.Url(await server.NewDatabaseAsync(migrated: false)),
+            ["ROOTMAS__Database__ConnectionString"] = server.Url(database),
             ["ROOTMAS__Database__PoolMin"] = "1",
             ["ROOTMAS_MASTER_KEY"] = Convert.ToBase64String(new byte[32].Select(static (_, i) => (byte)(i * 7)).ToArray()), // opens what instances must agree on
         };
@@ -51,7 +58,7 @@ internal sealed class WorkerProcesses : IAsyncDisposable
 
         var common = new ServerSettings { Config = config, Environment = environment };
         var front = await ServerProcess.StartAsync(common with { Environment = new Dictionary<string, string>(environment, StringComparer.Ordinal) { ["ROOTMAS__Runs__Parallelism"] = "0" } });
-        var world = new WorkerProcesses(sim, front);
+        var world = new WorkerProcesses(sim, front, server.ConnectionString(database));
         try
         {
             world._workers.AddRange(await Task.WhenAll(Enumerable.Range(0, workers).Select(_ => ServerProcess.StartAsync(common))));

@@ -1,10 +1,11 @@
 /* Loaded before the C library into a server under test (LD_PRELOAD): makes its disk full or unreliable and its clock wrong, as the first bytes of a shared file say.
-   Byte 0: 0 all is well, 1 no room on the disk, 2 a part of all calls that write fails, 3 a part of all reads fails, 4 writing stands still. Byte 1: how many of a hundred. Bytes 2 and 3: after how many writes it stands still; that it does, a file says whose name ends with ".stands".
+   Byte 0: 0 all is well, 1 no room on the disk, 2 a part of all calls that write fails, 3 a part of all reads fails, 4 writing stands still, 5 the file system is read-only. Byte 1: how many of a hundred. Bytes 2 and 3: after how many writes it stands still; that it does, a file says whose name ends with ".stands".
    Bytes 8 to 15: seconds that the clock is ahead. Only files whose path contains what FAULT_PATH says ("rootmas.db" if it says nothing) are concerned. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,14 +27,18 @@ __attribute__((constructor)) static void attach(void) {
   }
 }
 
+static int is_concerned(const char *path) {
+  const char *concerned = getenv("FAULT_PATH");
+  return strstr(path, concerned ? concerned : "rootmas.db") != 0;
+}
+
 static int concerns(int fd) {
   char link[64], path[4096];
   snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
   ssize_t n = readlink(link, path, sizeof path - 1);
   if (n <= 0) return 0;
   path[n] = 0;
-  const char *concerned = getenv("FAULT_PATH");
-  return strstr(path, concerned ? concerned : "rootmas.db") != 0;
+  return is_concerned(path);
 }
 
 enum kind { READ, SYNC, WRITE };
@@ -53,6 +58,8 @@ static int fault(int fd, enum kind kind) {
   switch (state[0]) {
     case 1:
       return kind == WRITE ? ENOSPC : 0;
+    case 5:
+      return 0;
     case 4:
       if (kind == WRITE && __sync_fetch_and_add(&written, 1) >= (unsigned)(state[2] | state[3] << 8)) stand_still();
       return 0;
@@ -79,6 +86,26 @@ FAILS(ssize_t, write, WRITE, (int fd, const void *b, size_t n), (fd, b, n))
 FAILS(int, fsync, SYNC, (int fd), (fd))
 FAILS(int, fdatasync, SYNC, (int fd), (fd))
 FAILS(int, ftruncate64, SYNC, (int fd, off64_t n), (fd, n))
+
+/* Only files that are opened to be written are missed on a read-only file system. */
+#define OPENS(name)                                                             \
+  int name(const char *path, int flags, ...) {                                  \
+    static int (*next)(const char *, int, ...);                                 \
+    if (!next) next = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, #name); \
+    int writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_CREAT);          \
+    if (state && state[0] == 5 && writes && is_concerned(path)) {               \
+      errno = EROFS;                                                            \
+      return -1;                                                                \
+    }                                                                           \
+    va_list more;                                                               \
+    va_start(more, flags);                                                      \
+    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0;     \
+    va_end(more);                                                               \
+    return next(path, flags, mode);                                             \
+  }
+
+OPENS(open)
+OPENS(open64)
 
 static int64_t ahead(void) {
   int64_t seconds = 0;

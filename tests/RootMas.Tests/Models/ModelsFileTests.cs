@@ -162,6 +162,22 @@ public sealed class ModelsFileTests
     }
 
     [Fact]
+    public void A_server_on_this_machine_is_free_until_somebody_says_what_it_costs()
+    {
+        var here = new ModelProvider { Name = "here", BaseUrl = new Uri("http://127.0.0.1:4000/v1") };
+        var priced = new ModelsOptions { InputPrice = 1, OutputPrice = 2 };
+        Assert.True(PriceAt(new ModelsOptions()).IsFree);
+        Assert.True(PriceAt(new ModelsOptions { Free = true }).IsFree);
+        Assert.Equal(new ModelPrice(1, 1, 2), PriceAt(priced));
+        Assert.Empty(CatalogBuilder.Problems(new ModelsFile(), priced, here));
+        Assert.Contains("Models:InputPrice and Models:OutputPrice", Assert.Single(CatalogBuilder.Problems(new ModelsFile(), new ModelsOptions { OutputPrice = 2 }, here)), StringComparison.Ordinal);
+        Assert.StartsWith("Models:Free: ", Assert.Single(CatalogBuilder.Problems(new ModelsFile(), priced with { Free = true }, here)), StringComparison.Ordinal);
+
+        ModelPrice PriceAt(ModelsOptions options) =>
+            CatalogBuilder.Build(new ModelsFile(), options, [new DiscoveredServer(here, ["one"], CatalogBuilder.IsFree(here, options))]).Models["one"].Price;
+    }
+
+    [Fact]
     public void What_providers_want_of_reasoning_models_is_known_by_their_addresses()
     {
         Assert.Equal((false, false), Wants("https://api.openai.com/v1"));

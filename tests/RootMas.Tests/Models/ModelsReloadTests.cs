@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using RootMas.Server.Models;
 using RootMas.Server.Models.Pipeline;
+using RootMas.Tests.Cli;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Models;
@@ -133,7 +134,10 @@ public sealed class ModelsReloadTests
         Assert.Empty(ProblemsOf(await app.GetJsonAsync("/api/v1/models")));
         await WriteAsync(app, "models: {");
         Assert.False(await source.ReloadAsync(CancellationToken.None));
-        Assert.Contains("not valid YAML", Assert.Single(ProblemsOf(await app.GetJsonAsync("/api/v1/models"))), StringComparison.Ordinal); // kept answers end
+        var told = Assert.Single(ProblemsOf(await app.GetJsonAsync("/api/v1/models"))); // kept answers end
+        Assert.Contains("not valid YAML", told, StringComparison.Ordinal);
+        using var cli = new CliSession(app.Data);
+        Assert.Contains($"· models: {told}\n", await cli.DoAsync("doctor"), StringComparison.Ordinal);
         Assert.Empty(ProblemsOf(await reader.GetAsync("/api/v1/models")));
         await HealthAsync(app, "degraded", "is not in force: 1 error; the models stay as they were");
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Microsoft.Extensions.AI;
 using RootMas.Runtime.Agents;
 using RootMas.Runtime.Runs;
@@ -83,6 +84,24 @@ public sealed class OfflineModelTests
         Assert.Contains("Sources: https://example.org/a", response.Text, StringComparison.Ordinal);
     }
 
+    /// <summary>Marks are for models. One inside of another one has a character without width in it.</summary>
+    [Fact]
+    public async Task What_it_quotes_has_neither_the_engines_marks_nor_its_own_words_a_second_time()
+    {
+        using var client = new OfflineChatClient(TimeSpan.Zero, TimeProvider.System);
+        var inner = (await AskAsync("Hello")).Text;
+        var response = await client.GetResponseAsync(
+        [
+            new(ChatRole.User, "Ask the researcher"),
+            new(ChatRole.Assistant, [new FunctionCallContent("1", "delegate", new Dictionary<string, object?> { ["agent"] = "researcher" })]),
+            new(ChatRole.Tool, [new FunctionResultContent("1", $"<untrusted source=\"delegate\" id=\"1\">\n{inner}\n<\u200Buntrusted source=\"fetch_page\" id=\"2\">\nThe metro has 11 stations.\n</\u200Buntrusted>\nThat is all.\n</untrusted>")]),
+        ]);
+        Assert.Contains("\n> The metro has 11 stations.\n> That is all.\n", response.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("untrusted", response.Text, StringComparison.Ordinal);
+        Assert.Equal(1, Regex.Count(response.Text, "rules, not a neural network", RegexOptions.None, TimeSpan.FromSeconds(5)));
+        Assert.Equal(1, Regex.Count(response.Text, "real model", RegexOptions.None, TimeSpan.FromSeconds(5)));
+    }
+
     [Theory]
     [InlineData("review", """{"type":"object","properties":{"verdict":{"type":"string","enum":["done","replan","stop"]},"summary":{"type":"string"}},"required":["verdict","summary"]}""")]
     [InlineData("select", """{"type":"object","properties":{"speaker":{"type":"string","enum":["a","b",""]},"done":{"type":"boolean"},"reason":{"type":"string"}},"required":["speaker","done"],"additionalProperties":false}""")]
@@ -117,8 +136,13 @@ public sealed class OfflineModelTests
         Assert.StartsWith(OfflineWords.English, answer, StringComparison.Ordinal);
         Assert.Contains("lodging: 120 USD", answer, StringComparison.Ordinal);
         Assert.Contains("> 300", answer, StringComparison.Ordinal);
-        Assert.Contains("researcher", answer, StringComparison.Ordinal);
-        Assert.Contains("real model", answer, StringComparison.Ordinal);
+        foreach (var task in (string[])["**facts** (researcher)", "**check** (fact_checker)", "**spend** (budget_manager)"])
+        {
+            Assert.Contains(task, answer, StringComparison.Ordinal);
+        }
+
+        Assert.DoesNotContain("untrusted", answer, StringComparison.Ordinal);
+        Assert.Equal(1, Regex.Count(answer, "real model", RegexOptions.None, TimeSpan.FromSeconds(5)));
         Assert.NotEmpty(updates.Events<RunCompleted>());
     }
 

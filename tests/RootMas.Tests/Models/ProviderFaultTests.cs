@@ -271,8 +271,8 @@ public sealed class ProviderFaultTests
         await using var models = await ModelHarness.StartAsync();
         models.Server.On("b", Status(429, """{"error":{"message":"You exceeded your current quota, please check your plan and billing details.","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}"""));
         var failure = (await models.AskAsync(ModelHarness.Call(model: "b"))).Failure;
-        Assert.Equal(("auth", false), (failure?.ErrorClass, failure?.RetryLater));
-        Assert.Contains("without credit", failure!.Message, StringComparison.Ordinal);
+        Assert.Equal(("credit", false), (failure?.ErrorClass, failure?.RetryLater));
+        Assert.Contains("no credit left", failure!.Message, StringComparison.Ordinal);
         Assert.Equal(1, models.Server.CountOf("b"));
     }
 

@@ -44,13 +44,36 @@ public abstract class RunsApiTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(ids, listed);
         Assert.Equal(0, (await world.App.GetJsonAsync("/api/v1/runs?status=failed")).GetProperty("items").GetArrayLength());
         Assert.Equal(5, (await world.App.GetJsonAsync("/api/v1/runs?agent=communicator&status=completed")).GetProperty("items").GetArrayLength());
-        Assert.Equal(0, (await world.App.GetJsonAsync("/api/v1/runs?user=somebody-else")).GetProperty("items").GetArrayLength());
+        Assert.Equal(5, (await world.App.GetJsonAsync("/api/v1/runs?limit=&cursor=")).GetProperty("items").GetArrayLength());
         Assert.Equal(ids, (await world.App.GetJsonAsync("/api/v1/runs?user=*")).GetProperty("items").EnumerateArray().Select(static r => r.GetProperty("id").GetString()));
         Assert.Equal(["hi 4", "hi 3", "hi 2", "hi 1", "hi 0"], (await world.App.GetJsonAsync("/api/v1/runs")).GetProperty("items").EnumerateArray().Select(static r => r.GetProperty("title").GetString()));
         Assert.Equal("hi 4", (await world.App.GetJsonAsync($"/api/v1/runs/{ids[0]}?tree=1")).GetProperty("title").GetString());
-        foreach (var wrong in (string[])["status=nonsense", "limit=0", "limit=201", "cursor=%21"])
+        await world.App.GetJsonAsync($"/api/v1/runs/{ids[0]}?tree=0");
+        foreach (var wrong in (string[])["?status=nonsense", "?limit=0", "?limit=201", "?cursor=%21", $"/{ids[0]}?tree=2", $"/{ids[0]}?tree=true", $"/{ids[0]}/events?tree=-1"])
         {
-            Assert.Equal(HttpStatusCode.BadRequest, (await world.App.SendAsync(HttpMethod.Get, $"/api/v1/runs?{wrong}")).StatusCode);
+            Assert.Equal(HttpStatusCode.BadRequest, (await world.App.SendAsync(HttpMethod.Get, $"/api/v1/runs{wrong}")).StatusCode);
+        }
+    }
+
+    [DatabaseFact]
+    public async Task An_administrator_lists_the_runs_of_a_user_by_id_or_name()
+    {
+        await using var world = await ChatWorld.StartAsync(Script);
+        using var bob = await world.App.AsAsync("bob");
+        using var bot = await world.App.AsAsync("bot", "agent");
+        var own = (await bob.PostAsync("/api/v1/chat", new { message = "hi", team = "solo" })).GetProperty("run_id").GetString();
+        var guests = (await bot.PostAsync("/api/v1/chat", new { message = "hi", team = "solo", user_id = "guest-1" })).GetProperty("run_id").GetString();
+        foreach (var (user, run) in ((string, string?)[])[("bob", own), (bob.Id, own), ("bot/guest-1", guests), ($"{bot.Id}/guest-1", guests)])
+        {
+            Assert.Equal(run, Assert.Single((await world.App.GetJsonAsync($"/api/v1/runs?user={user}")).GetProperty("items").EnumerateArray()).GetProperty("id").GetString());
+        }
+
+        Assert.Equal(1, (await bob.GetAsync("/api/v1/runs?user=bob&shared=false")).GetProperty("items").GetArrayLength());
+        Assert.Equal("foreign_user", (await bob.GetAsync("/api/v1/runs?user=bot", HttpStatusCode.Forbidden)).GetProperty("code").GetString());
+        foreach (var nobody in (string[])["somebody-else", "somebody-else/guest-1", "/"])
+        {
+            using var refused = await world.App.SendAsync(HttpMethod.Get, $"/api/v1/runs?user={nobody}");
+            await ProblemAssert.IsProblemAsync(refused, 404, "user_not_found");
         }
     }
 
@@ -134,7 +157,7 @@ public abstract class RunsApiTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
-    public async Task An_approval_of_a_run_that_ended_is_in_no_list_but_found_by_its_id()
+    public async Task An_approval_of_a_run_that_ended_waits_no_more_and_is_listed_as_expired()
     {
         await using var world = await ChatWorld.StartAsync(Script);
         var (_, asked) = await world.TryAskAsync(new { message = "order", agent = "multi_tool" });
@@ -142,8 +165,13 @@ public abstract class RunsApiTests(DatabaseKind kind) : OnDatabase(kind)
         var approval = (await world.App.GetJsonAsync("/api/v1/approvals")).GetProperty("items")[0];
         await world.App.PostJsonAsync($"/api/v1/runs/{id}/cancel", new { }, HttpStatusCode.Accepted);
         await WaitAsync(world, id, "cancelled");
-        Assert.Equal(0, await CountAsync(world, ""));
-        Assert.Equal(1, await CountAsync(world, $"?status=all&id={approval.GetProperty("id").GetString()}"));
+        foreach (var (query, count) in ((string, int)[])[("", 0), ("?status=approved", 0), ("?status=denied", 0), ("?status=expired", 1), ("?status=decided", 1), ("?status=all", 1)])
+        {
+            Assert.Equal((query, count), (query, await CountAsync(world, query)));
+        }
+
+        var found = (await world.App.GetJsonAsync($"/api/v1/approvals?status=all&id={approval.GetProperty("id").GetString()}")).GetProperty("items")[0];
+        Assert.Equal(("expired", JsonValueKind.String, JsonValueKind.Null), (found.GetProperty("status").GetString(), found.GetProperty("decided_at").ValueKind, found.GetProperty("decided_by").ValueKind));
         await RefusedAsync(world, $"/api/v1/approvals/{approval.GetProperty("id").GetString()}", new { decision = "approve", arguments_hash = approval.GetProperty("arguments_hash").GetString() }, HttpStatusCode.Conflict, "run_is_final");
     }
 

@@ -64,7 +64,13 @@ public sealed class TraceTests : IDisposable
         Assert.All(chats, c => Assert.Contains(agents, a => a.SpanId == c.ParentSpanId));
         Assert.All(chats, c => Assert.Equal("chat", c.GetTagItem("gen_ai.operation.name")));
         Assert.All(chats, c => Assert.Equal($"chat {c.GetTagItem("gen_ai.request.model")}", c.DisplayName));
-        Assert.Contains(chats, static c => Equals(c.GetTagItem("gen_ai.usage.input_tokens"), 10L) && Equals(c.GetTagItem("gen_ai.usage.output_tokens"), 5L));
+        Assert.Contains(chats, static c => Equals(c.GetTagItem("rootmas.usage.input_tokens"), 10L) && Equals(c.GetTagItem("rootmas.usage.output_tokens"), 5L));
+
+        // What a request used stands once, at its own span, for whoever adds it up.
+        Assert.All(chats, static c => Assert.Null(c.GetTagItem("gen_ai.usage.input_tokens")));
+        var requests = spans.Where(static s => s.OperationName.StartsWith("chat ", StringComparison.Ordinal) && s.GetTagItem("rootmas.message.id") is null).ToList();
+        Assert.All(chats, c => Assert.Single(requests, r => r.ParentSpanId == c.SpanId));
+        Assert.Contains(requests, static r => $"{r.GetTagItem("gen_ai.usage.input_tokens")} {r.GetTagItem("gen_ai.usage.output_tokens")}" == "10 5");
 
         var tool = Assert.Single(ofRun, static s => s.OperationName == "execute_tool calculator");
         Assert.Contains(agents, a => a.SpanId == tool.ParentSpanId);
@@ -72,7 +78,23 @@ public sealed class TraceTests : IDisposable
         var started = Assert.Single(events, static e => e.Type == "tool.started" && e.Data.GetProperty("tool").GetString() == "calculator");
         Assert.Equal(started.Data.GetProperty("call_id").GetString(), tool.GetTagItem("gen_ai.tool.call.id"));
 
+        var given = Assert.Single(ofRun, static s => s.OperationName == "execute_tool delegate");
+        Assert.Contains(agents, a => a.SpanId == given.ParentSpanId);
+        Assert.Equal(("execute_tool", "delegate", ActivityStatusCode.Unset), (given.GetTagItem("gen_ai.operation.name"), given.GetTagItem("gen_ai.tool.name"), given.Status));
         Assert.Contains(spans, static s => s.OperationName == "invoke_agent researcher");
+    }
+
+    [Fact]
+    public async Task A_call_that_the_runtime_itself_refuses_has_a_span_that_says_so()
+    {
+        await using var world = await ChatWorld.StartAsync("""
+            rules: [ { match: { agent: communicator, last_role: user }, answer: { tool_calls: [ { name: delegate, arguments: { agent: nobody, task: "Find it." } } ] } } ]
+            default: { text: "I could not." }
+            """);
+        var runId = (await world.AskAsync(new { message = "What is it?" })).GetProperty("run_id").GetString()!;
+        await world.App.StopAsync();
+        var refused = Assert.Single(_spans, s => s.TraceId.ToHexString() == Hex(runId) && s.OperationName == "execute_tool delegate");
+        Assert.Equal((ActivityStatusCode.Error, "refused"), (refused.Status, refused.GetTagItem("error.type")));
     }
 
     [Fact]

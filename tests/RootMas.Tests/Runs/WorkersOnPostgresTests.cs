@@ -279,6 +279,24 @@ public sealed class WorkersOnPostgresTests() : OnDatabase(DatabaseKind.Postgres)
     }
 
     [PostgresFact]
+    public async Task A_run_that_its_worker_has_without_knowing_it_is_given_back_and_no_crash_is_counted()
+    {
+        await using var database = RunsHarness.NewDatabase();
+        var options = new RunsOptions { Lease = TimeSpan.FromHours(1), Renewal = TimeSpan.FromMilliseconds(100) };
+        await using var h = new RunsHarness(database: database, options: options, ownsData: false, engine: static async (_, stopping) =>
+        {
+            await Task.Delay(Timeout.Infinite, stopping);
+            return RunExit.Stopped;
+        });
+        var run = (await h.RunAsync(Solo, "hi")).RunId;
+        Assert.NotNull(await h.Ownership.ClaimAsync(run, options.Lease, default)); // and the answer never arrives
+        await h.StartAsync();
+        await Wait.UntilAsync(static async at => (await at.h.Ownership.RowAsync(at.run, default))!.Attempt > 1, (h, run), "It was taken up again");
+        var row = (await h.Ownership.RowAsync(run, default))!;
+        Assert.Equal((RunStatus.Running, 2, 0), (row.Status, row.Attempt, row.Crashes));
+    }
+
+    [PostgresFact]
     public async Task However_much_there_is_to_look_at_the_dead_are_seen()
     {
         await using var database = RunsHarness.NewDatabase();

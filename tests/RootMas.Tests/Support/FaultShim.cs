@@ -3,7 +3,7 @@ using System.Diagnostics;
 
 namespace RootMas.Tests.Support;
 
-/// <summary>Makes the disk of a real server process full or unreliable, and its clock wrong, while it runs: a small library (Faults/shim.c) that is loaded before the C library. It is compiled here, so it needs a C compiler and Linux; no rights.</summary>
+/// <summary>Makes the disk of a real server process full, unreliable or read-only, and its clock wrong, while it runs: a small library (Faults/shim.c) that is loaded before the C library. It is compiled here, so it needs a C compiler and Linux; no rights.</summary>
 internal sealed class FaultShim : IDisposable
 {
     private readonly TempFolder _folder = new();
@@ -77,6 +77,9 @@ internal sealed class FaultShim : IDisposable
             await Task.Delay(10, limit.Token);
         }
     }
+
+    /// <summary>As a file system that is mounted read-only.</summary>
+    public void MountReadOnly() => Set(5, 0);
 
     public void MendDisk() => Set(0, 0);
 

@@ -51,10 +51,7 @@ internal sealed class InvariantChecker(string data, HttpClient http, Simulator s
             var ledger = await ReadAsync($"SELECT CAST(COALESCE(SUM(cost_micro_usd), 0) AS BIGINT) FROM usage_ledger WHERE run_id = '{run.Id}'", static r => r.GetInt64(0));
             Assert.True(ledger[0] == run.Cost, $"I4: run {run.Id} cost {run.Cost}, its ledger says {ledger[0]}");
 
-            // Every request that a lost worker left without an answer has one row in doubt, and nothing else has.
-            var lost = log.Count(static e => RunJson.DeserializeEvent(e.Json) is ModelFailed { ErrorClass: "worker_lost" });
-            var doubtful = await CountAsync($"SELECT COUNT(*) FROM usage_ledger WHERE run_id = '{run.Id}' AND outcome = 'in_doubt'");
-            Assert.True(doubtful == lost, $"I4: run {run.Id} lost {lost} answers, its ledger has {doubtful} rows in doubt");
+            await CheckDoubtAsync(run.Id, [.. log.Select(static e => RunJson.DeserializeEvent(e.Json)).OfType<ModelFailed>().Where(static f => f.ErrorClass == "worker_lost").Select(static f => f.MessageId)]);
         }
 
         await CheckLedgerAsync();
@@ -132,6 +129,15 @@ internal sealed class InvariantChecker(string data, HttpClient http, Simulator s
 
         var texts = log.OfType<MessageCompleted>().ToList();
         Assert.True(texts.Count <= 1, $"run {runId} has {texts.Count} answers");
+    }
+
+    /// <summary>I4: every request that a lost worker left without an answer has one row in doubt, or what that worker wrote when it came back; and nothing else is in doubt.</summary>
+    private async Task CheckDoubtAsync(string runId, string[] lost)
+    {
+        var rows = await ReadAsync($"SELECT message_id, outcome FROM usage_ledger WHERE run_id = '{runId}' AND message_id IS NOT NULL", static r => (Message: r.GetString(0), Outcome: r.GetString(1)));
+        var doubtful = rows.Where(static r => r.Outcome == "in_doubt").Select(static r => r.Message).ToList();
+        Assert.True(doubtful.Distinct(StringComparer.Ordinal).Count() == doubtful.Count && !doubtful.Except(lost).Any(), $"I4: run {runId} lost {string.Join(", ", lost)}, its ledger is in doubt about {string.Join(", ", doubtful)}");
+        Assert.All(lost, message => Assert.True(rows.Exists(r => r.Message == message), $"I4: run {runId} lost {message}, its ledger has no row of it"));
     }
 
     /// <summary>I4: every request that the model server counted has a row, those in doubt marked.</summary>

@@ -6,7 +6,7 @@ using static Microsoft.Playwright.Assertions;
 
 namespace RootMas.Tests.Web;
 
-/// <summary>Every page in both languages and both themes, wide and narrow: no violation that axe can find, nothing that scrolls sideways, nothing that the browser complains of. Its pictures are kept.</summary>
+/// <summary>Every page in both languages and both themes, wide and narrow: no violation that axe can find, nothing that scrolls sideways or out of the window, nothing that the browser complains of. Its pictures are kept.</summary>
 [Collection(WebCollection.Name)]
 public sealed class PagesTests(WebWorld world)
 {
@@ -261,6 +261,7 @@ public sealed class PagesTests(WebWorld world)
         var where = $"{name}, {language}, {width} px, {theme}";
         await page.AssertNoViolationsAsync(where);
         Assert.True(await page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth <= innerWidth"), $"{where} scrolls sideways");
+        Assert.True(await page.EvaluateAsync<bool>("() => document.documentElement.scrollHeight <= innerHeight"), $"{where} scrolls out of its window");
         if (width == 390)
         {
             await AssertFitsSmallestAsync(page, where);

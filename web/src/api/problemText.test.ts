@@ -76,6 +76,12 @@ describe('what people are told', () => {
     expect(problemLine(i18next.t, new Problem(429, { code: 'rate_limited', detail: 'In 7 s.' }))).toBe(`${ru.error.code.rate_limited} In 7 s.`);
   });
 
+  it('names the full disk, which is no database that is away', () => {
+    const outage = { code: 'storage_unavailable', detail: 'Nothing can be saved.' };
+    expect(problemText(i18next.t, new Problem(503, { ...outage, reason: 'disk_full' }))).toEqual({ text: ru.error.diskFull, facts: null });
+    expect(problemText(i18next.t, new Problem(503, outage)).text).toBe(ru.error.code.storage_unavailable);
+  });
+
   it('is what the server says where the code is new or none', () => {
     expect(problemText(i18next.t, new Problem(409, { code: 'brand_new', detail: 'Something new.' }))).toEqual({ text: 'Something new.', facts: null });
     expect(problemText(i18next.t, new Problem(418, { code: 'a.b:c', title: 'Odd' }))).toEqual({ text: 'Odd', facts: null });

@@ -25,6 +25,7 @@ export function problemText(t: TFunction, error: unknown, ofRead = false): Probl
   const problem = asProblem(error);
   if (problem.isSilent) return { text: t(ofRead ? 'error.unreachableHint' : 'error.unconfirmed'), facts: null };
   if (problem.isUnexpected) return { text: t('error.unexpected'), facts: null };
+  if (problem.extra['reason'] === 'disk_full') return { text: t('error.diskFull'), facts: null };
   const known = /^[a-z]+(_[a-z]+)*$/.test(problem.code) ? t(`error.code.${problem.code}`, { defaultValue: '' }) : '';
   if (known === '') return { text: problem.message, facts: null };
   const detail = problem.extra['detail'];

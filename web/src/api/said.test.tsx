@@ -84,7 +84,7 @@ function ofRuns(): string[] {
   return [
     ...after(runtime('Runs', 'ToolStep.cs'), /var reason = /), ...files(join(root, 'RootMas.Server')).flatMap((file) => after(readFileSync(file, 'utf8'), /string\?? ApprovalReason => /)),
     ...after(runtime('Runs', 'Recovery.cs'), /Review\(run, call, /), ...after(read('RootMas.Server', 'Runs', 'RunClosing.cs'), /new RunNeedsReview\(/), ...after(runtime('Runs', 'ToolBatch.cs'), /catch \(OperationCanceledException\) when \(timeout|const string text = /),
-    ...after(runtime('Runs', 'ToolBatch.cs'), /CallOutcome InDoubt\(/), ...after(runtime('Runs', 'Guards.cs'), /Stop\(|new\(guard, reason \+/), ...after(runtime('Runs', 'Delegation.cs'), /return \("/), ...after(runtime('Tools', 'LoopGuard.cs'), /return Decide\(/),
+    ...after(runtime('Runs', 'ToolBatch.cs'), /CallOutcome InDoubt\(/), ...after(runtime('Runs', 'Guards.cs'), /Stop\(|Hint\(|new\(guard, reason \+/), ...after(runtime('Runs', 'Delegation.cs'), /return \("/), ...after(runtime('Tools', 'LoopGuard.cs'), /return Decide\(/),
     ...files(join(root, 'RootMas.Runtime')).flatMap((file) => after(readFileSync(file, 'utf8'), /new GuardHinted\(|new TimerStarted\(/)),
     ...after(read('RootMas.Server', 'Runs', 'RunWaiters.cs'), /with \{ Reason = /),
   ].map((text) => text.trim()).filter((text) => / \w+ /.test(text) && /^[A-Z7]/.test(text)).map((text) => text.replace(/^7 The run/, 'The run').replace(/: 7$/, ':'));

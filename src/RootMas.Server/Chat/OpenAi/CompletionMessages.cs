@@ -12,6 +12,9 @@ internal sealed record CompletionMessages(string Input, IReadOnlyList<HistoryMes
 {
     private const int MaxMessages = 10_000;
 
+    /// <summary>Members of a message that change nothing here; what they cannot be is refused all the same.</summary>
+    private static readonly string[] Hints = ["name", "tool_call_id", "refusal"];
+
     public static CompletionMessages Parse(JsonElement body)
     {
         var messages = CompletionParser.Member(body, "messages", JsonValueKind.Array, "an array of messages is expected")
@@ -46,6 +49,11 @@ internal sealed record CompletionMessages(string Input, IReadOnlyList<HistoryMes
         }
 
         var role = CompletionParser.Text(message, "role", $"{path}.role");
+        foreach (var hint in Hints)
+        {
+            CompletionParser.Member(message, hint, JsonValueKind.String, "a string is expected", $"{path}.{hint}");
+        }
+
         var text = Content(message, path);
         switch (role)
         {
@@ -80,8 +88,12 @@ internal sealed record CompletionMessages(string Input, IReadOnlyList<HistoryMes
         var told = new StringBuilder(text);
         foreach (var call in calls.Value.EnumerateArray())
         {
-            if (call.ValueKind == JsonValueKind.Object &&
-                CompletionParser.Member(call, "function", JsonValueKind.Object, "an object is expected", $"{path}.tool_calls") is { } function)
+            if (call.ValueKind != JsonValueKind.Object)
+            {
+                throw CompletionRefused.Wrong($"{path}.tool_calls", "an array of objects is expected");
+            }
+
+            if (CompletionParser.Member(call, "function", JsonValueKind.Object, "an object is expected", $"{path}.tool_calls") is { } function)
             {
                 told.Append(told.Length > 0 ? "\n" : "")
                     .Append("[called ").Append(CompletionParser.Text(function, "name", $"{path}.tool_calls"))

@@ -39,7 +39,7 @@ internal static class CompletionParser
 
     private static readonly (string Name, JsonValueKind Kind, string Expected)[] Hints =
     [
-        ("seed", JsonValueKind.Number, "an integer is expected"), ("user", JsonValueKind.String, "a string is expected"), ("safety_identifier", JsonValueKind.String, "a string is expected"),
+        ("user", JsonValueKind.String, "a string is expected"), ("safety_identifier", JsonValueKind.String, "a string is expected"),
         ("prompt_cache_key", JsonValueKind.String, "a string is expected"), ("reasoning_effort", JsonValueKind.String, "a string is expected"),
         ("service_tier", JsonValueKind.String, "a string is expected"), ("verbosity", JsonValueKind.String, "a string is expected"), ("prediction", JsonValueKind.Object, "an object is expected"),
     ];
@@ -94,13 +94,17 @@ internal static class CompletionParser
 
         RefuseUnlessEmpty(body, "tools", JsonValueKind.Array, "the agents use their own tools");
         RefuseUnlessEmpty(body, "functions", JsonValueKind.Array, "the agents use their own tools");
-        RefuseUnlessEmpty(body, "audio", JsonValueKind.Object, NotHere);
         RefuseUnlessEmpty(body, "logit_bias", JsonValueKind.Object, NotHere);
         RefuseUnlessEmpty(body, "web_search_options", JsonValueKind.Undefined, "the agents decide when to search");
         RefusePenalty(body, "frequency_penalty");
         RefusePenalty(body, "presence_penalty");
         RefuseToolChoice(body, "tool_choice");
         RefuseToolChoice(body, "function_call");
+        if (Member(body, "audio", JsonValueKind.Object, "an object is expected") is not null)
+        {
+            throw CompletionRefused.Unsupported("audio", NotHere);
+        }
+
         if (Member(body, "modalities", JsonValueKind.Array, "an array of strings") is { } modalities &&
             modalities.EnumerateArray().Any(m => m.ValueKind != JsonValueKind.String || !m.ValueEquals("text")))
         {
@@ -113,6 +117,11 @@ internal static class CompletionParser
         foreach (var (name, kind, expected) in Hints)
         {
             Member(body, name, kind, expected);
+        }
+
+        if (Member(body, "seed", JsonValueKind.Number, "an integer is expected") is { } seed && !seed.TryGetInt64(out _))
+        {
+            throw CompletionRefused.Wrong("seed", "an integer of at most 64 bits is expected");
         }
 
         Bool(body, "store");

@@ -34,7 +34,7 @@ public static class OpenAiApi
             .Refuses(400, "unsupported_parameter", "A member that would change the answer cannot be honoured.")
             .Refuses(404, "model_not_found", "There is no such team or agent.")
             .Refuses(409, "run_cancelled", "The run was cancelled, by its user or by somebody else.")
-            .Refuses(422, "idempotency_mismatch", "The Idempotency-Key was used with another body.")
+            .Refuses(422, "idempotency_mismatch", "The Idempotency-Key was used with another body or query.")
             .Refuses(503, "server_stopping", "The server stops; the run, which the message names, is kept and goes on.")
             .WithSummary("Complete a chat").WithDescription(
                 "As OpenAI's route of this name, streamed or not. One call is one run in a conversation of its own; closing the connection cancels it, unless it was sent with an Idempotency-Key: then it goes on, and a repeat attaches to it. "

@@ -21,9 +21,9 @@ internal static class BrokerChecks
             await using var connection = await factory.CreateConnectionAsync(cancellationToken);
             return [Version(connection), await NamesAsync(connection, options, database, cancellationToken)];
         }
-        catch (Exception e) when (e is BrokerUnreachableException or OperationInterruptedException or AlreadyClosedException or TimeoutException)
+        catch (Exception e) when (e is RabbitMQClientException or IOException or TimeoutException) // one that was never made is an IOException too
         {
-            return [Finding.Bad("rabbitmq server", $"cannot be used: {(e.InnerException ?? e).GetType().Name}", "Is it started, are address, user, password and virtual host right? Without it runs are found in the database, a moment later.")];
+            return [Finding.Bad("rabbitmq server", $"cannot be used: {BrokerTrouble.Of(e).Text}", "Is it started, are address, user, password and virtual host right? Without it runs are found in the database, a moment later.")];
         }
     }
 

@@ -25,9 +25,9 @@ internal static class DataChecks
             yield break;
         }
 
-        if (!CanWrite(path))
+        if (WriteFailure(path) is { } failure)
         {
-            yield return Finding.Bad("data", $"this user may not write in {path}", "Run as the user that owns it (runuser -u rootmas -- rootmas doctor), or give it to this one (chown -R).");
+            yield return failure;
             yield break; // and what is in there may not be looked at either
         }
 
@@ -139,18 +139,27 @@ internal static class DataChecks
         }
     }
 
-    private static bool CanWrite(string path)
+    /// <summary>Null: it can be written.</summary>
+    private static Finding? WriteFailure(string path)
     {
         var trial = Path.Combine(path, $".doctor-{Environment.ProcessId}");
         try
         {
             File.WriteAllBytes(trial, []);
             File.Delete(trial);
-            return true;
+            return null;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (UnauthorizedAccessException)
         {
-            return false;
+            return Finding.Bad("data", $"this user may not write in {path}", "Run as the user that owns it (runuser -u rootmas -- rootmas doctor), or give it to this one (chown -R).");
+        }
+        catch (IOException e) when (DataDirectory.IsReadOnly(e))
+        {
+            return Finding.Bad("data", $"{path} cannot be written: {DataDirectory.ReadOnlyCause}", DataDirectory.ReadOnlyCure);
+        }
+        catch (IOException e)
+        {
+            return Finding.Bad("data", $"{path} cannot be written ({e.Message.TrimEnd('.')})", "Look at the disk: free space and inodes (df -h, df -i), and what dmesg says of it.");
         }
     }
 }

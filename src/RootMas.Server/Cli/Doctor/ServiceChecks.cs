@@ -24,7 +24,7 @@ internal static class ServiceChecks
 
     public static async Task<List<Finding>> AllAsync(Patient patient, CancellationToken cancellationToken)
     {
-        List<Finding> findings = [.. Offsite(patient.Tree), Pdf(patient.Tree)];
+        List<Finding> findings = [.. Offsite(patient.Tree), .. BackupKey(patient.Tree), Pdf(patient.Tree)];
         var database = patient.Tree.Take<DatabaseOptions>("Database");
         if (database.Kind == DatabaseKind.Postgres)
         {
@@ -129,6 +129,23 @@ internal static class ServiceChecks
         else if (options.OffsiteFolder.Length == 0)
         {
             yield return Finding.Note(What, "none: archives are on this machine only", "Name Backups:OffsiteFolder or Backups:S3:Endpoint (docs/backups.md).");
+        }
+    }
+
+    /// <summary>Without the operator's key an archive cannot bring back what the server's keys protect, and a check of it still finds it whole.</summary>
+    private static List<Finding> BackupKey(SettingsTree tree)
+    {
+        using var data = new DataDirectory(tree.DataPath);
+        var setup = BackupCommand.SetupOf(tree, data);
+        try
+        {
+            return setup.Key is null && new BackupContent(setup).HasSecrets
+                ? [Finding.Note("backup key", "keys are not in backups: one that is restored elsewhere lets nobody in with their password, and has no secrets that were entered", $"Set {BackupSetup.KeyVariable} (docs/backups.md), or keep a copy of {data.File("keys")} elsewhere.")]
+                : [];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return []; // keys that this user may not look at: the data directory's own check says it
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using RootMas.Server.Agents;
 using YamlDotNet.Core;
@@ -134,8 +135,19 @@ internal sealed partial class AgentsYaml
         Line("planned_tools", List(agent.PlannedTools));
         Line("capabilities", List(agent.Capabilities));
         Line("avatar", agent.Avatar is null ? null : Quoted(agent.Avatar));
+        Line("specialist", agent.Specialist ? null : "false");
+        Line("cache", agent.Cache is null ? null : Quoted(agent.Cache));
+        Line("output_schema", agent.OutputSchema is null ? null : Flow(JsonElement.Parse(AgentsJson.Serialize(agent.OutputSchema))));
         return text.ToString();
     }
+
+    private static string Flow(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Object => $"{{ {string.Join(", ", value.EnumerateObject().Select(static m => $"{Quoted(m.Name)}: {Flow(m.Value)}"))} }}",
+        JsonValueKind.Array => $"[{string.Join(", ", value.EnumerateArray().Select(Flow))}]",
+        JsonValueKind.String => Quoted(value.GetString() ?? ""),
+        _ => value.GetRawText(),
+    };
 
     private static string Quoted(string value)
     {

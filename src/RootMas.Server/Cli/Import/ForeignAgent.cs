@@ -4,7 +4,8 @@ using RootMas.Server.Agents;
 namespace RootMas.Server.Cli.Import;
 
 /// <summary>Turns one agent of the Python system (AutoGen's names among them) into ours.</summary>
-internal sealed class ForeignAgent(IReadOnlySet<string> models, IReadOnlySet<string> tools, ImportReport report)
+/// <param name="replaced">Agents of ours whose place one of theirs takes, by name.</param>
+internal sealed class ForeignAgent(IReadOnlySet<string> models, IReadOnlySet<string> tools, IReadOnlyDictionary<string, AgentDefinition> replaced, ImportReport report)
 {
     private const int LongestDescription = 500;
     private static readonly string[] Tiers = ["cheap", "standard", "premium"];
@@ -77,7 +78,7 @@ internal sealed class ForeignAgent(IReadOnlySet<string> models, IReadOnlySet<str
         var role = Role(name, fields);
         var (tier, model, temperature) = Model(fields);
         var (usable, planned) = Tools(fields);
-        var agent = new AgentDefinition
+        var agent = Keeping(fields, new AgentDefinition
         {
             Name = ours,
             Role = Clip(role, 100, fields.Source, "role"),
@@ -90,10 +91,48 @@ internal sealed class ForeignAgent(IReadOnlySet<string> models, IReadOnlySet<str
             PlannedTools = planned,
             Capabilities = [.. fields.Names("capabilities", "skills", "tags").Take(20)],
             Avatar = fields.Text("avatar", "emoji", "icon") is { Length: <= 8 } emoji && !char.IsAscii(emoji[0]) ? emoji : null,
-        };
+        });
         Routes(ours, fields);
         Rest(fields);
         return agent;
+    }
+
+    /// <summary>What the Python system has no word for stays as it was with the agent that is replaced: teams and other parts rely on it.</summary>
+    private AgentDefinition Keeping(ForeignFields fields, AgentDefinition theirs)
+    {
+        var specialist = fields.Flag("specialist");
+        if (specialist is null && fields.Text("specialist") is not null)
+        {
+            report.Left($"{fields.Source}.specialist", "must be true or false");
+        }
+
+        if (!replaced.TryGetValue(theirs.Name, out var known))
+        {
+            return theirs with { Specialist = specialist ?? true };
+        }
+
+        List<string> kept = [];
+        if (specialist is null && !known.Specialist)
+        {
+            kept.Add("specialist: false");
+        }
+
+        if (known.OutputSchema is not null)
+        {
+            kept.Add("output_schema");
+        }
+
+        if (known.Cache is not null)
+        {
+            kept.Add($"cache: {known.Cache}");
+        }
+
+        if (kept.Count > 0)
+        {
+            report.Changed(fields.Source, $"it keeps what our '{theirs.Name}' had and theirs does not say: {string.Join(", ", kept)}");
+        }
+
+        return theirs with { Specialist = specialist ?? known.Specialist, OutputSchema = known.OutputSchema, Cache = known.Cache };
     }
 
     private static string Titled(string name) => char.ToUpperInvariant(name[0]) + name[1..].Replace('_', ' ');

@@ -31,8 +31,9 @@ internal static class ImportCommand
             var settings = app.Services.GetRequiredService<SettingsTree>();
             var tools = app.Services.GetRequiredService<IToolCatalog>();
             var report = new ImportReport();
-            var agents = new ForeignAgent(await ModelsAsync(settings.ConfigPath, cancellationToken), tools.All.Select(static t => t.Name).ToHashSet(StringComparer.Ordinal), report);
             var target = new ImportTarget(settings.ConfigPath, parsed.GetValue(Replace), report);
+            var agents = new ForeignAgent(
+                await ModelsAsync(settings.ConfigPath, cancellationToken), tools.All.Select(static t => t.Name).ToHashSet(StringComparer.Ordinal), await target.ReplacedAsync(cancellationToken), report);
             var imported = await ReadAsync(folder, agents, await target.StayingAsync(cancellationToken), report, cancellationToken);
             foreach (var problem in Refused(options.ToArguments(), settings.Variables, imported.Variables))
             {

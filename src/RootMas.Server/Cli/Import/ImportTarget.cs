@@ -24,6 +24,13 @@ internal sealed class ImportTarget(string config, bool replace, ImportReport rep
     public async Task<IReadOnlySet<string>> StayingAsync(CancellationToken cancellationToken) =>
         replace ? new HashSet<string>(StringComparer.Ordinal) : (await OursAsync(cancellationToken)).Names.ToHashSet(StringComparer.Ordinal);
 
+    /// <summary>Our agents that theirs may replace, by name. What is wrong with the files they stand in is told when they are written to.</summary>
+    public async Task<IReadOnlyDictionary<string, AgentDefinition>> ReplacedAsync(CancellationToken cancellationToken)
+    {
+        IReadOnlyList<Sourced<AgentDefinition>> ours = replace ? (await CatalogFiles.ReadAsync(config, cancellationToken)).Agents : [];
+        return ours.ToDictionary(static a => a.Definition.Name, static a => a.Definition, StringComparer.Ordinal);
+    }
+
     /// <summary>The files that would be written, by path below the config directory: those that do not say the same already.</summary>
     /// <exception cref="CliException">The catalog would not be usable, or what is there cannot be read.</exception>
     public async Task<SortedDictionary<string, string>> PrepareAsync(Imported imported, IToolCatalog tools, AgentsOptions options, CancellationToken cancellationToken)

@@ -53,8 +53,8 @@ public sealed class AccessMiddleware(RequestDelegate next, ICallers callers, Req
     /// <summary>Without a caller it is a socket that is yet to say whose it is.</summary>
     private async Task ServeStreamAsync(HttpContext context, Caller? caller, StreamKind kind)
     {
-        var client = context.Features.Get<RequestEdge>()!.Client;
-        if ((caller is null ? streams.TryOpenStranger(client) : await streams.TryOpenAsync(caller, kind)) is { } full)
+        var edge = context.Features.Get<RequestEdge>()!;
+        if ((caller is null ? streams.TryOpenStranger(edge) : await streams.TryOpenAsync(caller, kind, edge: edge)) is { } full)
         {
             await ProblemWriter.WriteAsync(context, full);
             return;
@@ -68,7 +68,7 @@ public sealed class AccessMiddleware(RequestDelegate next, ICallers callers, Req
         {
             if (caller is null)
             {
-                streams.CloseStranger(client);
+                streams.CloseStranger(edge.Client);
             }
             else
             {

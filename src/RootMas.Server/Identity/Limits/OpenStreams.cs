@@ -1,3 +1,4 @@
+using System.Globalization;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Platform.Http;
 using RootMas.Server.Platform.Settings;
@@ -32,11 +33,12 @@ public sealed class OpenStreams
 
     /// <summary>Null: there is room, and it is taken until <see cref="CloseAsync"/>.</summary>
     /// <param name="isCounted">The socket is open already and counted as a stranger's; now its user is known.</param>
-    internal async ValueTask<Problem?> TryOpenAsync(Caller caller, StreamKind kind, bool isCounted = false)
+    /// <param name="edge">Of the request that is refused if there is no room: its headers tell of this limit then. Null: it is no request.</param>
+    internal async ValueTask<Problem?> TryOpenAsync(Caller caller, StreamKind kind, bool isCounted = false, RequestEdge? edge = null)
     {
         var (name, general) = kind == StreamKind.Socket ? (LimitNames.Sockets, _options.SocketsPerUser) : (LimitNames.Streams, _options.StreamsPerUser);
         var most = caller.OwnNumber(name) ?? general;
-        if (TryEnter(caller.UserId, kind, name, most, isCounted) is { } full)
+        if (TryEnter(caller.UserId, kind, new Bound(name, most, edge), isCounted) is { } full)
         {
             return full;
         }
@@ -47,14 +49,14 @@ public sealed class OpenStreams
         }
 
         Leave(caller.UserId, kind, isCounted);
-        return TooMany(name, kind, open);
+        return TooMany(new Bound(name, most, edge), kind, open);
     }
 
     /// <summary>For a route whose answer is an event stream only because its body says so: takes a place, which <see cref="AccessMiddleware"/> gives back before the response ends. Null: there was room.</summary>
     internal static async ValueTask<Problem?> AttachAsync(HttpContext context)
     {
         var (streams, caller) = (context.RequestServices.GetRequiredService<OpenStreams>(), context.Caller());
-        if (await streams.TryOpenAsync(caller, StreamKind.Events) is { } full)
+        if (await streams.TryOpenAsync(caller, StreamKind.Events, edge: context.Features.Get<RequestEdge>()) is { } full)
         {
             return full;
         }
@@ -73,26 +75,26 @@ public sealed class OpenStreams
     }
 
     /// <summary>A socket whose first frame will say who it is: as many from one address as one user may have.</summary>
-    internal Problem? TryOpenStranger(ClientOrigin client) => TryEnter(OwnerOf(client), StreamKind.Socket, LimitNames.Sockets, _options.SocketsPerUser, isCounted: false);
+    internal Problem? TryOpenStranger(RequestEdge edge) => TryEnter(OwnerOf(edge.Client), StreamKind.Socket, new Bound(LimitNames.Sockets, _options.SocketsPerUser, edge), isCounted: false);
 
     internal void CloseStranger(ClientOrigin client) => Leave(OwnerOf(client), StreamKind.Socket, isCounted: false);
 
     /// <summary>No user's id looks like this.</summary>
     private static string OwnerOf(ClientOrigin client) => $"@{client.Network:x}";
 
-    private Problem? TryEnter(string owner, StreamKind kind, string name, int most, bool isCounted)
+    private Problem? TryEnter(string owner, StreamKind kind, Bound bound, bool isCounted)
     {
         lock (_gate)
         {
             var open = _open.GetValueOrDefault((owner, kind));
-            if (_options.Enabled && open >= most)
+            if (_options.Enabled && open >= bound.Most)
             {
-                return TooMany(name, kind, open);
+                return TooMany(bound, kind, open);
             }
 
             if (kind == StreamKind.Socket && !isCounted && _sockets >= _server.MaxUpgradedConnections)
             {
-                return Refuse(LimitNames.AllSockets, kind, "The server holds as many sockets as it may (Server:MaxUpgradedConnections).");
+                return Refuse(bound with { Name = LimitNames.AllSockets, Most = _server.MaxUpgradedConnections }, kind, "The server holds as many sockets as it may (Server:MaxUpgradedConnections).");
             }
 
             _open[(owner, kind)] = open + 1;
@@ -130,12 +132,22 @@ public sealed class OpenStreams
         }
     }
 
-    private static Problem TooMany(string name, StreamKind kind, int open) => Refuse(name, kind,
+    private static Problem TooMany(Bound bound, StreamKind kind, int open) => Refuse(bound, kind,
         $"You have {open} {(kind == StreamKind.Socket ? "sockets" : "event streams")} open, and no more are allowed at once. Close one, or follow several runs over one socket.");
 
-    private static Problem Refuse(string limit, StreamKind kind, string why)
+    private static Problem Refuse(Bound bound, StreamKind kind, string why)
     {
-        LimitMetrics.Rejected(limit, kind == StreamKind.Socket ? "socket" : "api");
-        return Problems.TooManyRequests(limit, Retry) with { Detail = $"{why} Nothing was done. Try again in {Retry.TotalSeconds} s." };
+        LimitMetrics.Rejected(bound.Name, kind == StreamKind.Socket ? "socket" : "api");
+        if (bound.Edge is { } edge)
+        {
+            edge.RateLimit = new RateLimitState(bound.Most, 0, (long)Retry.TotalSeconds);
+        }
+
+        var problem = Problems.TooManyRequests(bound.Name, Retry) with { Detail = $"{why} Nothing was done. Try again in {Retry.TotalSeconds} s." };
+        return problem.With("allowed", string.Create(CultureInfo.InvariantCulture, $"{bound.Most} at once"));
     }
+
+    /// <summary>One limit, for whoever comes up against it.</summary>
+    /// <param name="Edge">Null: no request does.</param>
+    private readonly record struct Bound(string Name, long Most, RequestEdge? Edge);
 }

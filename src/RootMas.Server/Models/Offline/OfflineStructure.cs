@@ -1,14 +1,24 @@
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.AI;
+using RootMas.Runtime.Agents;
 
 namespace RootMas.Server.Models.Offline;
 
 /// <summary>Structured answers: plans, reviews, decisions and speakers by rules; any other schema is filled with what is known.</summary>
 internal static partial class OfflineStructure
 {
+    private const string Reviewed = "The offline model reviewed this plan by rules: every task is settled. What the results are worth, a person must judge.";
+    private const string ReviewedRussian = "Офлайн-модель проверила этот план по правилам: все задачи завершены. Чего стоят результаты, решать человеку.";
+
+    /// <summary>Characters of all results in a review together, of the longest one, and of each where there are very many.</summary>
+    private const int AllResults = 6_000;
+    private const int LongestResult = 1_500;
+    private const int ShortestResult = 100;
+
     private static readonly JsonSerializerOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static string Write(OfflineView view)
@@ -67,14 +77,12 @@ internal static partial class OfflineStructure
         return plan;
     }
 
-    /// <summary>Everything is handed on as it was found; rules cannot judge it.</summary>
+    /// <summary>What each task came to is handed on as it was found; rules cannot judge it.</summary>
     private static JsonObject Review(OfflineView view)
     {
-        var ledger = view.Request;
-        var start = ledger.IndexOf("\n\n", StringComparison.Ordinal);
-        var text = OfflineWords.WithoutIntroduction(start > 0 ? ledger[(start + 2)..] : ledger);
-        var note = "The offline model reviewed this plan by rules: every task is settled; what it is worth, a real model or a person must judge.";
-        return new JsonObject { ["verdict"] = "done", ["summary"] = $"{note}\n\n{OfflineWords.Cut(text, 8000)}", ["tasks"] = new JsonArray() };
+        var summary = new StringBuilder(view.IsRussian ? ReviewedRussian : Reviewed).Append('\n');
+        OfflineQuotes.AppendFindings(summary, view, Math.Clamp(AllResults / Math.Max(1, view.Findings.Count), ShortestResult, LongestResult));
+        return new JsonObject { ["verdict"] = "done", ["summary"] = summary.ToString().TrimEnd(), ["tasks"] = new JsonArray() };
     }
 
     private static JsonObject Coordinate(OfflineView view)
@@ -94,7 +102,8 @@ internal static partial class OfflineStructure
     private static JsonObject Select(OfflineView view)
     {
         var members = Strings(view.Format?.Schema, "speaker").Where(m => m.Length > 0).ToArray();
-        var next = members.FirstOrDefault(m => !view.Messages.Any(t => t.Role == ChatRole.User && t.Text.StartsWith($"{m} says", StringComparison.Ordinal)));
+        var spoke = view.Messages.SelectMany(static m => TeamFinding.Of(m)).Select(static f => f.Agent).ToHashSet(StringComparer.Ordinal);
+        var next = members.FirstOrDefault(m => !spoke.Contains(m));
         return new JsonObject
         {
             ["speaker"] = next ?? "", ["done"] = next is null, ["reason"] = next is null ? "Everybody has spoken once." : $"{next} has not spoken yet.",

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.Extensions.AI;
 using RootMas.Runtime.Agents;
+using RootMas.Runtime.Teams;
 
 namespace RootMas.Server.Models.Offline;
 
@@ -8,7 +9,7 @@ namespace RootMas.Server.Models.Offline;
 /// <param name="Arguments">As JSON text.</param>
 internal sealed record OfflineResult(string Tool, string Arguments, string Text);
 
-/// <summary>What the offline model looks at in a request: the last thing that was asked, what tools returned since, and what it may do.</summary>
+/// <summary>What the offline model looks at in a request: the last thing that was asked, what the team found and tools returned since, and what it may do.</summary>
 internal sealed class OfflineView
 {
     private static readonly string[] SystemNotes = ["[Note from the system]", "[Summary of the earlier conversation", "[Summary of what was said before", "[Instructions from the caller", "[Remembered from earlier", "[Your earlier answer"];
@@ -22,7 +23,8 @@ internal sealed class OfflineView
         Format = options?.ResponseFormat as ChatResponseFormatJson;
         Tools = (options?.Tools ?? []).ToDictionary(t => t.Name, t => t as AIFunctionDeclaration, StringComparer.Ordinal);
         var last = LastRequest(messages);
-        Request = last < 0 ? "" : messages[last].Text.Trim();
+        Request = last < 0 ? "" : Asked(messages[last].Text, Purpose);
+        Findings = [.. messages.Skip(last + 1).SelectMany(static m => TeamFinding.Of(m)).GroupBy(static f => f.Task ?? f.Agent, StringComparer.Ordinal).Select(static g => g.Last())];
         Results = [.. ResultsAfter(messages, last)];
         IsRussian = Cyrillic(Request) * 3 > Request.Count(char.IsLetter);
     }
@@ -40,16 +42,20 @@ internal sealed class OfflineView
     /// <summary>The last message of the user, or of the agent that gave the task.</summary>
     public string Request { get; }
 
+    /// <summary>The newest of each member, or of each task of the plan.</summary>
+    public IReadOnlyList<TeamFinding> Findings { get; }
+
+    /// <summary>Of its own calls.</summary>
     public IReadOnlyList<OfflineResult> Results { get; }
 
     public bool IsRussian { get; }
 
     public bool Has(string tool) => Tools.ContainsKey(tool);
 
-    /// <summary>Whether <paramref name="tool"/> (delegate or handoff) may name this agent; its schema or description says who may be named.</summary>
+    /// <summary>Whether <paramref name="tool"/> (delegate or handoff) may name this agent; its schema or description says who may be named. What the team has worked on is given to nobody a second time.</summary>
     public bool MayReach(string tool, string agent)
     {
-        if (!Tools.TryGetValue(tool, out var declaration) || declaration is null)
+        if (Findings.Count > 0 || !Tools.TryGetValue(tool, out var declaration) || declaration is null)
         {
             return false;
         }
@@ -80,13 +86,20 @@ internal sealed class OfflineView
     {
         for (var i = messages.Count - 1; i >= 0; i--)
         {
-            if (messages[i].Role == ChatRole.User && messages[i].Text is var text && !Array.Exists(SystemNotes, n => text.StartsWith(n, StringComparison.Ordinal)))
+            if (messages[i].Role == ChatRole.User && TeamFinding.Of(messages[i]).Count == 0 && messages[i].Text is var text && !Array.Exists(SystemNotes, n => text.StartsWith(n, StringComparison.Ordinal)))
             {
                 return i;
             }
         }
 
         return -1;
+    }
+
+    /// <summary>Behind a task of a plan stands what others found for it: data, in which nothing is asked for.</summary>
+    private static string Asked(string text, string purpose)
+    {
+        var end = purpose == "answer" ? text.IndexOf(PlanLedger.DoneWhen, StringComparison.Ordinal) : -1;
+        return (end < 0 ? text : text[..end]).Trim();
     }
 
     private static IEnumerable<OfflineResult> ResultsAfter(IReadOnlyList<ChatMessage> messages, int last)

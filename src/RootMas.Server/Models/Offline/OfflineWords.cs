@@ -1,26 +1,47 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using RootMas.Runtime.Tools;
 
 namespace RootMas.Server.Models.Offline;
 
-/// <summary>Writes the offline model's texts, in Russian or English: first what it is, then what tools returned, then what would need a real model.</summary>
+/// <summary>Writes the offline model's texts, in Russian or English: first what it is, then what the team found and tools returned, then what would need a real model.</summary>
 internal static class OfflineWords
 {
     public const string English = "I am the offline model: rules, not a neural network.";
     public const string Russian = "Я офлайн-модель: правила, а не нейросеть.";
 
+    private const string NeedsModelEnglish = "Understanding, judgement and fluent text need a real model: set OPENAI_API_KEY, OPENAI_BASE_URL or OPENROUTER_API_KEY, start Ollama, or describe models in config/models.yaml.";
+    private const string NeedsModelRussian = "Понимание, рассуждение и связный текст требуют настоящей модели: задайте OPENAI_API_KEY, OPENAI_BASE_URL или OPENROUTER_API_KEY, запустите Ollama или опишите модели в config/models.yaml.";
+    private const string ToolsEnglish = "Here is what tools returned.";
+    private const string ToolsRussian = "Вот что вернули инструменты.";
+    private const string TeamEnglish = "Here is what the team found.";
+    private const string TeamRussian = "Вот что нашла команда.";
+
     private const int MaxQuote = 1500;
+
+    /// <summary>Of the answer of an agent, which quotes tools of its own or the whole work of a plan.</summary>
+    private const int MaxAgentQuote = 10_000;
+
+    /// <summary>Said by every answer, and once is enough.</summary>
+    private static readonly string[] OwnWords = [English, Russian, NeedsModelEnglish, NeedsModelRussian, ToolsEnglish, ToolsRussian, TeamEnglish, TeamRussian];
 
     public static string Answer(OfflineView view)
     {
         var text = new StringBuilder(view.IsRussian ? Russian : English);
-        if (view.Results.Count == 0)
+        if (view.Results.Count == 0 && view.Findings.Count == 0)
         {
             return text.Append(' ').Append(WithoutTools(view)).ToString();
         }
 
-        text.Append(view.IsRussian ? " Вот что вернули инструменты.\n" : " Here is what tools returned.\n");
+        var isTeam = view.Findings.Count > 0;
+        text.Append(' ').Append(view.IsRussian ? (isTeam ? TeamRussian : ToolsRussian) : isTeam ? TeamEnglish : ToolsEnglish).Append('\n');
+        OfflineQuotes.AppendFindings(text, view, MaxAgentQuote);
+        if (view.Results.Count == 0)
+        {
+            text.Append(view.IsRussian ? "\nМне к этому нечего добавить.\n" : "\nI have nothing to add to that.\n");
+        }
+
         foreach (var result in view.Results)
         {
             AppendResult(text, view, result);
@@ -55,6 +76,11 @@ internal static class OfflineWords
     public static string WithoutIntroduction(string text) =>
         text.Replace(English, "", StringComparison.Ordinal).Replace(Russian, "", StringComparison.Ordinal).TrimStart();
 
+    /// <summary>Whether this model wrote it.</summary>
+    public static bool IsOwn(string text) => text.StartsWith(English, StringComparison.Ordinal) || text.StartsWith(Russian, StringComparison.Ordinal);
+
+    public static string WithoutOwnWords(string text) => OwnWords.Aggregate(text, static (left, words) => left.Replace(words, "", StringComparison.Ordinal));
+
     public static string Cut(string text, int limit) => text.Length <= limit ? text : string.Concat(text.AsSpan(0, limit - 2), " …");
 
     private static string WithoutTools(OfflineView view)
@@ -67,23 +93,12 @@ internal static class OfflineWords
         return "None of the tools I have here fits this request, and I cannot write free text. Try a calculation, the time, the address of a page, or a task for the team. " + NeedsModel(view);
     }
 
-    private static string NeedsModel(OfflineView view) => view.IsRussian
-        ? "Понимание, рассуждение и связный текст требуют настоящей модели: задайте OPENAI_API_KEY, OPENAI_BASE_URL или OPENROUTER_API_KEY, запустите Ollama или опишите модели в config/models.yaml."
-        : "Understanding, judgement and fluent text need a real model: set OPENAI_API_KEY, OPENAI_BASE_URL or OPENROUTER_API_KEY, start Ollama, or describe models in config/models.yaml.";
+    private static string NeedsModel(OfflineView view) => view.IsRussian ? NeedsModelRussian : NeedsModelEnglish;
 
     private static void AppendResult(StringBuilder text, OfflineView view, OfflineResult result)
     {
-        var quoted = Cut(WithoutIntroduction(result.Text).Trim(), MaxQuote);
         text.Append("\n**").Append(result.Tool).Append("** ").Append('`').Append(Shown(result.Arguments)).Append("`\n");
-        foreach (var line in quoted.Split('\n'))
-        {
-            text.Append("> ").Append(line.TrimEnd()).Append('\n');
-        }
-
-        if (quoted.Length == 0)
-        {
-            text.Append(view.IsRussian ? "> (пусто)\n" : "> (empty)\n");
-        }
+        OfflineQuotes.Append(text, result.Text, result.Tool == BuiltInTools.Delegate ? MaxAgentQuote : MaxQuote, view.IsRussian);
     }
 
     /// <summary>A split of the budget that the calculator's result vouches for; the shares are told to be what they are.</summary>

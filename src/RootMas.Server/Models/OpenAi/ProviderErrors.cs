@@ -83,7 +83,7 @@ internal static class ProviderErrors
             "tool_use_failed" or "json_validate_failed" => FailureKind.InvalidAnswer,
             "invalid_api_key" => FailureKind.Auth,
             // OpenAI answers 429 when there is no credit, and says so: that does not pass by waiting. Others mean a limit by it.
-            "insufficient_quota" when message.Contains("billing", StringComparison.OrdinalIgnoreCase) => FailureKind.Auth,
+            "insufficient_quota" when message.Contains("billing", StringComparison.OrdinalIgnoreCase) => FailureKind.Credit,
             "rate_limit_exceeded" or "insufficient_quota" => FailureKind.RateLimited,
             "model_not_found" => FailureKind.NotFound,
             _ => OfStatus(status, type),
@@ -96,7 +96,8 @@ internal static class ProviderErrors
 
     private static FailureKind OfStatus(int status, string type) => status switch
     {
-        401 or 402 or 403 => FailureKind.Auth,
+        401 or 403 => FailureKind.Auth,
+        402 => FailureKind.Credit,
         404 => FailureKind.NotFound,
         408 or 504 => FailureKind.Timeout,
         409 or 425 or 429 => FailureKind.RateLimited,

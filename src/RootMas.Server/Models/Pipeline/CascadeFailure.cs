@@ -34,7 +34,9 @@ internal static class CascadeFailure
     private static string Explain(ModelSpec model, EndpointException failure, IReadOnlyList<(Candidate Candidate, EndpointException Failure)> failures) => failure.Kind switch
     {
         FailureKind.Auth =>
-            $"Provider {model.Provider.Name} refuses the request ({failure.Message}): its key is missing, wrong or without credit. Check {model.Provider.KeyPlace}.",
+            $"Provider {model.Provider.Name} refuses the request ({failure.Message}): its key is missing or wrong. Check {model.Provider.KeyPlace}.",
+        FailureKind.Credit =>
+            $"The account at provider {model.Provider.Name} has no credit left, or its limit is reached ({failure.Message}). Top it up or raise the limit there, or name another model in models.yaml; then try again.",
         FailureKind.NotFound => $"Provider {model.Provider.Name} does not know the model {model.Id}. Correct models.{model.Name}.id in models.yaml.",
         FailureKind.ContextLength => $"The conversation is too long for the model {model.Name} ({model.ContextTokens} tokens).",
         FailureKind.ContentFilter => $"The provider of {model.Name} refused to answer for reasons of its content rules. Rephrase the request.",

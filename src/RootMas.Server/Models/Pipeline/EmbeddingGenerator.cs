@@ -103,6 +103,7 @@ internal sealed class EmbeddingGenerator(ModelRouter router, ProviderTransport t
     private static LedgerEntry Row(ModelSpec model, ModelCall call, TokenUsage usage, string outcome, bool estimated, DateTimeOffset createdAt, TimeSpan latency)
     {
         var cost = model.Price.CostOf(usage);
+        ModelMetrics.Used(model, usage);
         call.Usage += usage;
         call.Cost += cost;
         var id = Guid.CreateVersion7(createdAt).ToString();

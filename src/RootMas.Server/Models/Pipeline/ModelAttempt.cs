@@ -133,6 +133,7 @@ internal sealed class ModelAttempt : IAsyncDisposable
             TtftMs = _ttft,
             CreatedAt = CreatedAt,
         };
+        ModelMetrics.Used(model, usage);
         call.Usage += usage;
         call.Cost += entry.Cost;
         call.LastRow = entry.Cost > Money.Zero ? entry.Id : call.LastRow;

@@ -15,7 +15,7 @@ internal sealed class BrokerProbe(RabbitBroker broker, TimeProvider time) : IHea
         var states = broker.IsConnected ? await broker.StatesAsync(cancellationToken) : [];
         if (states.Count == 0)
         {
-            return HealthState.Degraded($"{broker.Trouble ?? "not connected yet"}; runs are found in the database meanwhile", broker.IsBlocked ? "blocked" : "unreachable");
+            return HealthState.Degraded($"{broker.Trouble ?? "not connected yet"}; runs are found in the database meanwhile", broker.TroubleClass);
         }
 
         var took = time.GetElapsedTime(began).TotalMilliseconds;

@@ -19,7 +19,7 @@ public sealed partial class RabbitBroker(BrokerOptions options, IDatabase databa
     private volatile BrokerConnection? connection;
     private volatile BrokerNames? names;
     private string? complained;
-    private string? trouble;
+    private BrokerTrouble? trouble;
 
     /// <summary>Messages can be sent, and are handed over.</summary>
     public bool IsConnected => connection is { IsOpen: true, BlockedBecause: null };
@@ -28,7 +28,10 @@ public sealed partial class RabbitBroker(BrokerOptions options, IDatabase databa
     public bool IsBlocked => connection?.BlockedBecause is not null;
 
     /// <summary>Why not, for people; null: it is, or nothing was tried yet.</summary>
-    public string? Trouble => connection?.BlockedBecause is { } why ? Blocks(why) : trouble;
+    public string? Trouble => connection?.BlockedBecause is { } why ? Blocks(why) : trouble?.Text;
+
+    /// <summary>The same in a word.</summary>
+    internal string TroubleClass => IsBlocked ? "blocked" : trouble?.Class ?? BrokerTrouble.Unreachable;
 
     /// <summary>After each connection, when everything on it stands.</summary>
     public Action? Connected { get; set; }
@@ -158,7 +161,7 @@ public sealed partial class RabbitBroker(BrokerOptions options, IDatabase databa
                 Connected?.Invoke();
                 await made.Ended.WaitAsync(stoppingToken);
                 LogLost(made.Endpoint, made.EndedBecause);
-                trouble = "the connection was lost";
+                trouble = BrokerTrouble.Lost;
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -206,18 +209,16 @@ public sealed partial class RabbitBroker(BrokerOptions options, IDatabase databa
     /// <summary>Once for each kind of trouble, not once for each try.</summary>
     private void Complain(Exception failure)
     {
-        var kind = (failure.InnerException ?? failure).GetType().Name;
-        trouble = failure switch
+        if (failure is OutboundUnavailableException { IsTimeout: false } && trouble is not null)
         {
-            { InnerException: AuthenticationFailureException } or AuthenticationFailureException => "RabbitMQ refuses the user or password of RabbitMq:Uri",
-            OperationInterruptedException { ShutdownReason.ReplyCode: 406 } => "a queue exists with other properties: delete it when it is empty, or set RabbitMq:Queue to a new name",
-            StorageUnavailableException => "the names of its queues come from the database, which does not answer",
-            _ => $"cannot be reached ({kind})",
-        };
-        if (failure is not OutboundUnavailableException && complained != trouble)
+            return; // it is left alone for a moment, for the reason that is known
+        }
+
+        trouble = BrokerTrouble.Of(failure);
+        if (failure is not OutboundUnavailableException && complained != trouble.Text)
         {
-            complained = trouble;
-            LogAway(trouble, failure.Message);
+            complained = trouble.Text;
+            LogAway(trouble.Text, failure.Message);
         }
     }
 

@@ -19,6 +19,11 @@ public sealed class DataDirectory(string path) : IDisposable
     /// <summary>Somebody who only looks (<see cref="ReadOwner"/>) holds the lock for some microseconds; these attempts, some tens of milliseconds together, outlast that.</summary>
     private const int LockAttempts = 60;
 
+    /// <summary>More rights would not help then, so <see cref="ReadOnlyCure"/> speaks of none.</summary>
+    internal const string ReadOnlyCause = "its file system is mounted read-only";
+
+    internal const string ReadOnlyCure = "Mount it so that it can be written (one that became so by itself has errors: look at dmesg and at the disk), or choose another directory with --data DIR.";
+
     private readonly Lock gate = new();
     private FileStream? held;
 
@@ -67,7 +72,7 @@ public sealed class DataDirectory(string path) : IDisposable
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new StartupRefusedException($"The data directory {Path} cannot be made: {exception.Message} Choose another with --data DIR, or give this user the right to write there.");
+            throw new StartupRefusedException($"The data directory {Path} cannot be made: {(IsReadOnly(exception) ? $"{ReadOnlyCause}. {ReadOnlyCure}" : $"{exception.Message} Choose another with --data DIR, or give this user the right to write there.")}");
         }
     }
 
@@ -84,7 +89,7 @@ public sealed class DataDirectory(string path) : IDisposable
     }
 
     /// <summary>Takes the directory for this process, until it ends or disposes this. False: somebody else has it; <see cref="ReadOwner"/> says who.</summary>
-    /// <exception cref="StartupRefusedException">It cannot be made, or it is another user's and this process is root's.</exception>
+    /// <exception cref="StartupRefusedException">It cannot be made or written, or it is another user's and this process is root's.</exception>
     public bool TryAcquire()
     {
         lock (gate)
@@ -104,7 +109,7 @@ public sealed class DataDirectory(string path) : IDisposable
                     pause.SpinOnce(); // a looker that lost the processor while it held the lock must get it back
                 }
 
-                held = TryLock(FileAccess.ReadWrite, FileShare.None);
+                held = TryOwn();
             }
 
             if (held is null)
@@ -187,6 +192,26 @@ public sealed class DataDirectory(string path) : IDisposable
         {
             var name = FileOwner.NameOf(owner);
             throw new StartupRefusedException($"The data directory {Path} belongs to user {name}, who could not open what root makes in it. Run it as {name}: 'sudo rootmas …' does where install.sh has put it, 'runuser -u {name} -- …' elsewhere. Nothing was changed.");
+        }
+    }
+
+    /// <summary>EROFS on Linux and macOS, ERROR_WRITE_PROTECT on Windows.</summary>
+    internal static bool IsReadOnly(Exception exception) => exception is IOException { HResult: 30 or unchecked((int)0x80070013) };
+
+    /// <exception cref="StartupRefusedException">It cannot be written here.</exception>
+    private FileStream? TryOwn()
+    {
+        try
+        {
+            return TryLock(FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException exception) when (IsReadOnly(exception))
+        {
+            throw new StartupRefusedException($"The data directory {Path} cannot be written: {ReadOnlyCause}. {ReadOnlyCure} Nothing was changed.");
+        }
+        catch (UnauthorizedAccessException)
+        {
+            throw new StartupRefusedException($"This user may not write in the data directory {Path}. Run it as the user that owns it (runuser -u NAME -- rootmas …), give it to this one (chown -R), or choose another directory with --data DIR. Nothing was changed.");
         }
     }
 

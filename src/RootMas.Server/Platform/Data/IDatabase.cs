@@ -26,9 +26,12 @@ public interface IDatabase
 
     /// <summary>
     /// A write whose statements are all sent (<see cref="DbSession.SendAsync"/>, <see cref="DbSession.SendReadAsync"/>) and need nothing of each other's outcome: a server gets them in one round trip, which is a transaction by itself.
-    /// What was read is there when this completes, and when <see cref="DbSession.AfterCommit"/> runs; the delegate may be run again.
+    /// What was read is there when this completes, and when <see cref="DbSession.AfterCommit"/> runs; the delegate may be run again. Those that come while others are on their way share a round trip and a commit.
     /// </summary>
-    Task WriteSentAsync(Func<DbSession, ValueTask> work, CancellationToken cancellationToken) => this.WriteAsync(work, cancellationToken);
+    /// <param name="work">Sends the statements.</param>
+    /// <param name="order">Those that share a commit are sent in this order, so that they do not wait for others who wait for them: what is locked by several of them, by its id.</param>
+    /// <param name="cancellationToken">Only before it is sent.</param>
+    Task WriteSentAsync(Func<DbSession, ValueTask> work, string order, CancellationToken cancellationToken) => this.WriteAsync(work, cancellationToken);
 
     /// <summary>Delegates that write are run in the order in which they were handed over.</summary>
     bool KeepsOrder => false;

@@ -13,6 +13,7 @@ namespace RootMas.Server.Platform.Data;
 public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
 {
     private const int ConflictAttempts = 10;
+
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan StartPause = TimeSpan.FromMilliseconds(500);
 
@@ -26,6 +27,7 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
     private readonly PostgresClock serverClock;
     private readonly ILogger logger;
     private readonly Lazy<Task> opening;
+    private readonly PostgresGroups groups;
     private readonly WriteTrouble trouble;
     private int disposed;
 
@@ -44,6 +46,7 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
         trouble = new WriteTrouble(time);
         serverClock = new PostgresClock(time);
         Time = clock ?? new PostgresTime(serverClock, time);
+        groups = new PostgresGroups(SendTogetherAsync, time);
         opening = new Lazy<Task>(StartAsync, LazyThreadSafetyMode.ExecutionAndPublication);
     }
 
@@ -73,10 +76,6 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
     public Task<T> WriteSoonAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) => WriteAsync(work, cancellationToken);
 
     /// <inheritdoc/>
-    public Task WriteSentAsync(Func<DbSession, ValueTask> work, CancellationToken cancellationToken) =>
-        RunAsync(attempt => SendOnceAsync(work, attempt, cancellationToken), cancellationToken);
-
-    /// <inheritdoc/>
     public Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken) =>
         RunAsync(_ => ReadOnceAsync(work, cancellationToken), cancellationToken);
 
@@ -89,6 +88,7 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
     {
         if (Interlocked.Exchange(ref disposed, 1) == 0)
         {
+            await groups.DisposeAsync();
             await pool.DisposeAsync();
         }
     }
@@ -183,33 +183,11 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
         }
     }
 
-    private async Task<bool> SendOnceAsync(Func<DbSession, ValueTask> work, Attempt attempt, CancellationToken cancellationToken)
-    {
-        await using var lease = await pool.TakeAsync(cancellationToken);
-        var began = time.GetTimestamp();
-        var sends = new PostgresSends();
-        var session = new PostgresSendSession(sends, await NowAsync(lease.Connection));
-        await work(session);
-        attempt.Committing = true;
-        try
-        {
-            await sends.RunAsync(lease.Connection, transaction: null);
-        }
-        catch (PostgresException error) when (error.InvariantSeverity == "ERROR")
-        {
-            attempt.Committing = false; // as in CommitAsync
-            throw;
-        }
-
-        Saved(began, session.AfterCommits);
-        return true;
-    }
-
-    private void Saved(long began, IReadOnlyList<Action> afterCommit)
+    private void Saved(long began, IReadOnlyList<Action> afterCommit, int writes = 1)
     {
         trouble.Saved();
         DatabaseMetrics.Commits.Record(time.GetElapsedTime(began).TotalSeconds);
-        DatabaseMetrics.GroupSizes.Record(1);
+        DatabaseMetrics.GroupSizes.Record(writes);
         DbSession.RunAll(afterCommit, exception => LogActionFailed(logger, exception));
     }
 

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Data;
 using Npgsql;
 
 namespace RootMas.Server.Platform.Data;
@@ -10,10 +12,17 @@ internal sealed class PostgresPool : IAsyncDisposable
 {
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
 
+    /// <summary>Then the driver gets a connection back, and closes it: the server's process behind it only grows.</summary>
+    private static readonly TimeSpan Lifetime = TimeSpan.FromHours(1);
+
     private readonly NpgsqlDataSource source;
     private readonly DatabaseOptions options;
     private readonly TimeProvider time;
     private readonly SemaphoreSlim places;
+
+    /// <summary>Open connections, last come first served: what was used a moment ago is what the server has in its caches. As many as are always kept; the driver has the others, and closes those that are idle for long.</summary>
+    private readonly ConcurrentStack<Lease> near = new();
+    private int generation;
     private int waiting;
     private long exhausted;
     private Failure? down;
@@ -44,9 +53,14 @@ internal sealed class PostgresPool : IAsyncDisposable
         await WaitAsync(cancellationToken);
         try
         {
-            var connection = await source.OpenConnectionAsync(cancellationToken);
+            if (!near.TryPop(out var open))
+            {
+                var current = Volatile.Read(ref generation);
+                open = new Lease(this, await source.OpenConnectionAsync(cancellationToken), current, time.GetTimestamp());
+            }
+
             Volatile.Write(ref down, null);
-            return new Lease(connection, places);
+            return open;
         }
         catch (Exception error)
         {
@@ -62,7 +76,16 @@ internal sealed class PostgresPool : IAsyncDisposable
     }
 
     /// <summary>Forgets the open connections; those in use are closed when they come back.</summary>
-    public void Renew() => source.Clear();
+    public void Renew()
+    {
+        Interlocked.Increment(ref generation);
+        while (near.TryPop(out var open))
+        {
+            _ = open.Connection.CloseAsync(); // what it could say of a connection that is given up interests nobody
+        }
+
+        source.Clear();
+    }
 
     /// <summary>Opens the connections that are always kept, so that the first requests need not.</summary>
     public async Task WarmAsync()
@@ -81,6 +104,7 @@ internal sealed class PostgresPool : IAsyncDisposable
             await places.WaitAsync(options.CommandTimeout);
         }
 
+        Renew();
         await source.DisposeAsync();
         places.Dispose();
     }
@@ -88,6 +112,25 @@ internal sealed class PostgresPool : IAsyncDisposable
     /// <summary>One a second.</summary>
     private bool MayProbe(Failure failure) =>
         time.GetElapsedTime(failure.Since) >= Rest && Interlocked.CompareExchange(ref down, failure with { Since = time.GetTimestamp() }, failure) == failure;
+
+    private async ValueTask GiveBackAsync(Lease open)
+    {
+        try
+        {
+            if (open.Connection.FullState == ConnectionState.Open && near.Count < options.PoolMin && open.Generation == Volatile.Read(ref generation) && time.GetElapsedTime(open.Since) < Lifetime)
+            {
+                near.Push(open);
+            }
+            else
+            {
+                await open.Connection.DisposeAsync();
+            }
+        }
+        finally
+        {
+            places.Release();
+        }
+    }
 
     private async ValueTask WaitAsync(CancellationToken cancellationToken)
     {
@@ -124,20 +167,16 @@ internal sealed class PostgresPool : IAsyncDisposable
     private sealed record Failure(long Since, Exception Cause);
 
     /// <summary>A connection until it is given back.</summary>
-    public sealed class Lease(NpgsqlConnection connection, SemaphoreSlim places) : IAsyncDisposable
+    public sealed class Lease(PostgresPool pool, NpgsqlConnection connection, int generation, long since) : IAsyncDisposable
     {
         public NpgsqlConnection Connection => connection;
 
-        public async ValueTask DisposeAsync()
-        {
-            try
-            {
-                await connection.DisposeAsync();
-            }
-            finally
-            {
-                places.Release();
-            }
-        }
+        /// <summary>How often all connections had been given up when it was opened.</summary>
+        public int Generation => generation;
+
+        /// <summary>When it was opened, a time stamp.</summary>
+        public long Since => since;
+
+        public ValueTask DisposeAsync() => pool.GiveBackAsync(this);
     }
 }

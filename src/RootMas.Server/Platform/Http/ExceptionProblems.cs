@@ -25,6 +25,8 @@ internal static class ExceptionProblems
     private static Problem Of(Exception exception, string whatNext) => exception switch
     {
         ProblemException refusal => refusal.Problem,
+        StorageUnavailableException { IsOfFullDisk: true } => Problems.Unavailable(
+            "storage_unavailable", $"The server's disk is full: nothing can be saved until an administrator frees some space. What was acknowledged before is kept{whatNext}.").With("reason", PostgresErrors.DiskFull),
         StorageUnavailableException => Problems.Unavailable("storage_unavailable", $"The database does not answer for now. What was acknowledged before is kept{whatNext}."),
         _ => Problems.Internal(),
     };

@@ -34,7 +34,7 @@ public static class Paging
         }
 
         string[]? after = null;
-        if (cursor is not null && ((after = PartsOf(cursor)) is null || after.Length != cursorParts))
+        if (!string.IsNullOrEmpty(cursor) && ((after = PartsOf(cursor)) is null || after.Length != cursorParts))
         {
             return Problems.Invalid("cursor", "is not a cursor of this list; leave it away to begin at the start");
         }
@@ -65,7 +65,7 @@ public static class Paging
 
     private static string[]? PartsOf(string cursor)
     {
-        if (cursor.Length is 0 or > 500 || !Base64Url.IsValid(cursor))
+        if (cursor.Length > 500 || !Base64Url.IsValid(cursor))
         {
             return null;
         }

@@ -130,7 +130,7 @@ public static class ProblemWriter
         json.WriteStartObject();
         json.WriteStartObject("error"u8);
         var first = problem.Errors?.FirstOrDefault();
-        json.WriteString("message"u8, first is { Value: [var message, ..] } ? message : problem.Detail);
+        json.WriteString("message"u8, SentenceOf(problem));
         json.WriteString("type"u8, problem.Status switch
         {
             401 => "authentication_error",
@@ -152,6 +152,14 @@ public static class ProblemWriter
         json.WriteEndObject();
         json.WriteEndObject();
     }
+
+    /// <summary>
+    /// Clients show the message alone, so it is a whole sentence: the detail, or, where that points to <c>errors</c>, which are not in this shape, what is wrong with the first field, which does not say by itself of what it speaks.
+    /// </summary>
+    private static string SentenceOf(Problem problem) =>
+        problem.Errors?.FirstOrDefault() is { Key: { } field, Value: [var message, ..] } && problem.Detail.Contains("`errors`", StringComparison.Ordinal)
+            ? $"{(field == "$" ? "The body" : $"'{field}'")} {message.TrimEnd('.')}. Nothing was done."
+            : problem.Detail;
 
     /// <summary>RFC 9457 wants a URI reference, and a path is what the client sent: everything outside of the unreserved characters is escaped.</summary>
     private static string Escape(string path) => new PathString(path).ToUriComponent();

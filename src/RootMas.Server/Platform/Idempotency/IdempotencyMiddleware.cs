@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Security.Cryptography;
 using System.Text;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Http;
@@ -35,7 +34,7 @@ public sealed partial class IdempotencyMiddleware(RequestDelegate next, Idempote
         }
 
         using var room = endpoint.Metadata.GetMetadata<BodyRooms>()?.Open(context);
-        if (await HashBodyAsync(context, room) is not { } hash)
+        if (await HashAsync(context, room) is not { } hash)
         {
             await ProblemWriter.WriteAsync(context, room!.Refusal);
             return;
@@ -177,33 +176,34 @@ public sealed partial class IdempotencyMiddleware(RequestDelegate next, Idempote
         }
     }
 
-    /// <summary>The bytes as sent; the handler reads them from memory then. The server's body limit holds. Null: there is no room for them.</summary>
-    private async Task<string?> HashBodyAsync(HttpContext context, IBodyRoom? room)
+    /// <summary>Of the bytes as sent, and of the query; the handler reads them from memory then. The server's body limit holds. Null: there is no room for them.</summary>
+    private async Task<string?> HashAsync(HttpContext context, IBodyRoom? room)
     {
         var copy = new PassedBody(); // holds nothing that would have to be given back
-        using var hash = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, keys.Get(HashKey));
+        using var hash = new RequestHash(keys.Get(HashKey), context.Request);
         var buffer = ArrayPool<byte>.Shared.Rent(65_536);
+        var left = 0;
         try
         {
-            while (await context.Request.Body.ReadAsync(buffer, context.RequestAborted) is > 0 and var read)
+            while (await context.Request.Body.ReadAsync(buffer.AsMemory(left), context.RequestAborted) is > 0 and var read)
             {
                 if (room?.Holds(copy.Length + read) == false)
                 {
                     return null;
                 }
 
-                hash.AppendData(buffer, 0, read);
-                copy.Write(buffer, 0, read);
+                copy.Write(buffer, left, read);
+                left = hash.Take(buffer.AsSpan(0, left + read));
             }
+
+            context.Request.Body = copy;
+            context.Features.Set(room);
+            return hash.Finish(buffer.AsSpan(0, left));
         }
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer, clearArray: true); // bodies may hold passwords
         }
-
-        context.Request.Body = copy;
-        context.Features.Set(room);
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
     private static bool IsKept(int status) => status is not (401 or 403 or 413 or 429) and < 500;
@@ -219,6 +219,6 @@ public sealed record IdempotencyKeeping(IDatabase Database, IdempotencyStore Sto
 public static class IdempotencyProblems
 {
     public static Problem Of(Reservation reservation) => reservation is Reservation.Mismatch
-        ? Problems.Unprocessable("idempotency_mismatch", "This Idempotency-Key was used with another body within the last 24 hours. Nothing was done. Send the first body again, or a new key.", "Idempotency-Key", "was used with another body")
+        ? Problems.Unprocessable("idempotency_mismatch", "This Idempotency-Key was used with another body or query within the last 24 hours. Nothing was done. Send the first request again, or a new key.", "Idempotency-Key", "was used with another body or query")
         : Problems.Conflict("idempotency_running", "A request with this Idempotency-Key is still being worked on. Repeat this one in a moment to get its answer.", TimeSpan.FromSeconds(1));
 }

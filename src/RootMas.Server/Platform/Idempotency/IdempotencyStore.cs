@@ -7,7 +7,7 @@ namespace RootMas.Server.Platform.Idempotency;
 
 /// <summary>A request that carries an <c>Idempotency-Key</c>.</summary>
 /// <param name="Scope">Method and path.</param>
-/// <param name="BodyHash">A keyed hash of the body as sent, lower-case hex.</param>
+/// <param name="BodyHash">A keyed hash of body and query (<see cref="RequestHash"/>), lower-case hex.</param>
 public sealed record IdempotencyRequest(string OwnerId, string Scope, string Key, string BodyHash);
 
 /// <summary>What a key stands for.</summary>
@@ -23,7 +23,7 @@ public abstract record Reservation
         public static readonly New Instance = new();
     }
 
-    /// <summary>Seen, with another body: 422 <c>idempotency_mismatch</c>.</summary>
+    /// <summary>Seen, with another body or query: 422 <c>idempotency_mismatch</c>.</summary>
     public sealed record Mismatch : Reservation
     {
         public static readonly Mismatch Instance = new();

@@ -28,7 +28,7 @@ internal static class ApiHeaders
         var begins = operation[TakesKeyExtension]?.GetValue<bool>() is true;
         if (operation.Remove(TakesKeyExtension))
         {
-            AddParameter(operation, "Idempotency-Key", "1 to 255 printable characters without spaces, for 24 hours: the same key and body have their effect once, and get the same answer.");
+            AddParameter(operation, "Idempotency-Key", "1 to 255 printable characters without spaces, for 24 hours: the same key, query and body have their effect once, and get the same answer.");
         }
 
         if (operation.Remove(WaitsExtension))

@@ -40,7 +40,7 @@ internal static partial class ApiTexts
             "user" or "user_id" => "Only those of this user; others' for administrators.",
             "leaf" => "The last message of one branch: only that branch is returned.",
             "archived" or "pinned" => $"true: only {name} ones; false: only the others.",
-            "Idempotency-Key" => "1 to 255 printable characters: the same key and body have their effect once.",
+            "Idempotency-Key" => "1 to 255 printable characters: the same key, query and body have their effect once.",
             "Last-Event-ID" => "The id of the last event that was read; the stream goes on after it.",
             "If-Match" => "The ETag that was read.",
             _ when parameter["in"]?.GetValue<string>() == "path" => $"Which one: the {OwnerOf(path, name)}'s {name}.",

@@ -83,7 +83,7 @@ internal static class OpenApiSetup
             if (!begins)
             {
                 declared.Add(new RouteError(409, "idempotency_running", "A request with this Idempotency-Key is still being worked on."));
-                declared.Add(new RouteError(422, "idempotency_mismatch", "The Idempotency-Key was used with another body."));
+                declared.Add(new RouteError(422, "idempotency_mismatch", "The Idempotency-Key was used with another body or query."));
             }
         }
 

@@ -38,9 +38,13 @@ public sealed class SettingsTree
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "Telemetry:OtlpEndpoint"),
     ];
 
+    /// <summary>What people call settings.yaml by mistake.</summary>
+    private static readonly string[] Misnamed = ["settings.yml", "setting.yaml", "setting.yml", "settings.json"];
+
     private readonly Dictionary<string, SettingValue> _values = new(StringComparer.OrdinalIgnoreCase);
     private readonly List<SettingsSection> _sections = [];
     private readonly List<string> _problems = [];
+    private readonly List<string> _passedOver = [];
 
     private SettingsTree(Variables variables, string workingDirectory)
     {
@@ -65,6 +69,9 @@ public sealed class SettingsTree
     /// <summary>What is wrong so far; complete once every slice took its part.</summary>
     public IReadOnlyList<string> Problems => [.. _problems, .. UnknownKeys()];
 
+    /// <summary>What looks like a setting and is none: a variable or a file that is nearly called as one of ours. It stops no start, for others make such names too. Complete once every slice took its part.</summary>
+    public IReadOnlyList<string> Notes => [.. _passedOver, .. OwnVariables.Unread(Variables, _sections.SelectMany(static s => s.Settings).Select(static s => s.Key))];
+
     public IReadOnlyList<SettingsSection> Sections => _sections;
 
     public static SettingsTree Read(ServerArguments arguments)
@@ -86,6 +93,7 @@ public sealed class SettingsTree
             tree._values.TryAdd(key, value);
         }
 
+        tree._passedOver.AddRange(Misnamed.Where(n => File.Exists(Path.Combine(config, n))).Select(n => $"{Path.Combine(config, n)}: nothing reads a file of this name, so it changes nothing. Settings stand in settings.yaml there."));
         if (arguments.IsWorker)
         {
             tree._values.TryAdd("Server:Urls", new(WorkerUrls, "default")); // beside a server on the same machine
@@ -128,11 +136,17 @@ public sealed class SettingsTree
     private IEnumerable<string> UnknownKeys() => _values
         .Where(pair => !_sections.Exists(s => s.Knows(pair.Key)))
         .OrderBy(pair => pair.Key, StringComparer.Ordinal)
-        .Select(pair => $"{pair.Key} ({pair.Value.Source}): unknown setting{Suggest(pair.Key)}");
+        .Select(pair => $"{pair.Key} ({pair.Value.Source}): {(IsGroup(pair.Key) ? GroupProblem(pair.Value.Source) : "unknown setting")}{Suggest(pair.Key)}");
+
+    /// <summary>It has settings below it, and is none itself.</summary>
+    private bool IsGroup(string key) => _sections.Exists(s => s.Settings.Any(one => one.Key.StartsWith(key + ":", StringComparison.OrdinalIgnoreCase)));
+
+    private static string GroupProblem(string source) =>
+        $"is a section and takes no value of its own; {(source == "settings.yaml" ? "put its settings on indented lines below it" : "give one of its settings")}";
 
     private string Suggest(string key)
     {
-        var section = _sections.Find(s => key.StartsWith(s.Name + ":", StringComparison.OrdinalIgnoreCase));
+        var section = _sections.Find(s => (key + ":").StartsWith(s.Name + ":", StringComparison.OrdinalIgnoreCase));
         return section is null
             ? $"; sections are {string.Join(", ", _sections.Select(s => s.Name))}"
             : $"; {section.Name} has {string.Join(", ", section.Settings.Select(s => s.Key[(section.Name.Length + 1)..]))}";

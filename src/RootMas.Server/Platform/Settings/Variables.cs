@@ -1,14 +1,19 @@
 using System.Collections;
+using System.Collections.Concurrent;
 
 namespace RootMas.Server.Platform.Settings;
 
 /// <summary>
-/// The environment, read once, in this one place: process variables over those of <c>.env</c>. <c>NAME_FILE</c> names a file that holds the value of <c>NAME</c>, and wins over what the same place says of <c>NAME</c>.
+/// The environment, read once, in this one place: process variables over those of <c>.env</c>. <c>NAME_FILE</c> names a file that holds the value of <c>NAME</c>, and wins over what the same place says of <c>NAME</c>;
+/// it is followed where <c>NAME</c> is ours, for other programs' variables end in <c>_FILE</c> too, and what those files hold is none of our business.
 /// Values are secrets until proven otherwise: never log them.
 /// </summary>
 public sealed class Variables
 {
+    private const string FileSuffix = "_FILE";
+
     private readonly Dictionary<string, (string Value, string Source, int Rank)> _values = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, string> _named = new(StringComparer.Ordinal);
 
     private Variables()
     {
@@ -39,6 +44,19 @@ public sealed class Variables
     /// <summary>The value, or null if it is not set or empty.</summary>
     public string? Get(string name) => _values.TryGetValue(name, out var found) && found.Value.Length > 0 ? found.Value : null;
 
+    /// <summary>As <see cref="Get"/>, of a variable that a file of the operator names (<c>api_key_env</c> in models.yaml). That makes it ours whatever it is called, so its <c>_FILE</c> counts too, and is read once.</summary>
+    /// <exception cref="SettingsException">The file that it names cannot be read.</exception>
+    public string? GetNamed(string name)
+    {
+        if (!_values.TryGetValue(name + FileSuffix, out var file) || file.Value.Length == 0 || IsGivenAbove(file.Rank, name))
+        {
+            return Get(name);
+        }
+
+        var text = _named.GetOrAdd(name, static (asked, path) => TextOf(path, out var error) ?? throw new SettingsException([Unreadable(asked + FileSuffix, error)]), file.Value);
+        return text.Length > 0 ? text : null;
+    }
+
     /// <summary>Where the value came from: <c>environment</c>, <c>.env</c>, <c>file</c>.</summary>
     public string SourceOf(string name) => _values.TryGetValue(name, out var found) ? found.Source : "nowhere";
 
@@ -68,30 +86,42 @@ public sealed class Variables
 
     private void AddFiles(ICollection<string> problems)
     {
-        foreach (var (name, (path, _, rank)) in _values.Where(v => IsOurs(v.Key) && v.Key.EndsWith("_FILE", StringComparison.Ordinal) && v.Value.Value.Length > 0).ToArray())
+        foreach (var (name, (path, _, rank)) in _values.Where(static v => v.Key.EndsWith(FileSuffix, StringComparison.Ordinal) && OwnVariables.IsOurs(v.Key[..^FileSuffix.Length]) && v.Value.Value.Length > 0).ToArray())
         {
-            if (!(_values.TryGetValue(name[..^5], out var said) && said.Value.Length > 0 && said.Rank > rank))
+            _values.Remove(name);
+            var named = name[..^FileSuffix.Length];
+            if (IsGivenAbove(rank, named))
             {
-                AddFile(name, path, rank, problems);
+                continue;
             }
 
-            _values.Remove(name);
+            if (TextOf(path, out var error) is { } text)
+            {
+                _values[named] = (text, "file", rank);
+            }
+            else
+            {
+                problems.Add(Unreadable(name, error));
+            }
         }
     }
 
-    private void AddFile(string name, string path, int rank, ICollection<string> problems)
+    private bool IsGivenAbove(int rank, string name) => _values.TryGetValue(name, out var said) && said.Value.Length > 0 && said.Rank > rank;
+
+    /// <summary>Null: it cannot be read, for this error.</summary>
+    private static string? TextOf(string path, out string error)
     {
+        error = "";
         try
         {
-            _values[name[..^5]] = (File.ReadAllText(path).TrimEnd('\r', '\n'), "file", rank);
+            return File.ReadAllText(path).TrimEnd('\r', '\n');
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            problems.Add($"{name}: the file it names cannot be read ({e.GetType().Name})");
+            error = e.GetType().Name;
+            return null;
         }
     }
 
-    /// <summary>Other programs have variables that end in _FILE too; only ours and the providers' keys are followed.</summary>
-    private static bool IsOurs(string name) =>
-        name.StartsWith("ROOTMAS", StringComparison.Ordinal) || name.EndsWith("_KEY_FILE", StringComparison.Ordinal) || name.EndsWith("_TOKEN_FILE", StringComparison.Ordinal);
+    private static string Unreadable(string name, string error) => $"{name}: the file it names cannot be read ({error})";
 }

@@ -54,6 +54,7 @@ public sealed class EventStreamRoutesTests
             {
                 Assert.True(second.StatusCode == HttpStatusCode.TooManyRequests, $"{route}: a second stream got {(int)second.StatusCode}");
                 Assert.Contains("1 event streams open", await second.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+                Assert.Equal(("1", "0"), (Assert.Single(second.Headers.GetValues("RateLimit-Limit")), Assert.Single(second.Headers.GetValues("RateLimit-Remaining"))));
             }
 
             await user.PostAsync("/api/v1/auth/logout", new { });

@@ -132,7 +132,7 @@ public sealed class LimitTableTests
         await Assert.ThrowsAsync<WebSocketException>(() => third.ConnectAsync(new Uri($"ws://{app.Url.Authority}/ws"), default));
         Assert.Equal(429, (int)third.HttpStatusCode);
         Assert.Equal("5", Assert.Single(third.HttpResponseHeaders!["Retry-After"]));
-        Assert.Contains("RateLimit-Limit", third.HttpResponseHeaders.Keys);
+        Assert.Equal(("2", "0"), (Assert.Single(third.HttpResponseHeaders["RateLimit-Limit"]), Assert.Single(third.HttpResponseHeaders["RateLimit-Remaining"])));
 
         // A closed one makes room.
         await first.CloseAsync(WebSocketCloseStatus.NormalClosure, null, default);

@@ -136,7 +136,8 @@ public sealed class RequestLimiterTests
         var refused = await pipeline.SendAsync(Events, alice, accept: "text/event-stream");
         Assert.Equal((429, LimitNames.Streams, "5"), (refused.Status, refused.Limit, refused.RetryAfter));
         Assert.Contains("3 event streams open", refused.Body.GetProperty("detail").GetString(), StringComparison.Ordinal);
-        Assert.NotNull(refused.Limits);
+        Assert.Equal("3 at once", refused.Body.GetProperty("allowed").GetString());
+        Assert.Equal(new RateLimitState(3, 0, 5), refused.Limits);
         var others = pipeline.SendAsync(Events, bob, accept: "text/event-stream");
         end.SetResult();
         Assert.All(await Task.WhenAll([.. open, others]), static answer => Assert.Equal(200, answer.Status));

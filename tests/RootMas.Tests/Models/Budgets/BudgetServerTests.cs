@@ -108,6 +108,33 @@ public abstract class BudgetServerTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Contains("rootmas_budget_daily 1", await app.Client.GetStringAsync("/metrics"), StringComparison.Ordinal);
     }
 
+    /// <summary>A gateway to a paid provider is as near as an Ollama.</summary>
+    [DatabaseFact]
+    public async Task A_price_that_is_set_counts_for_a_provider_on_this_machine_too()
+    {
+        await using var sim = await Simulator.StartAsync(Script);
+        await using var app = await StartAsync(sim, o =>
+        {
+            o.ConfigFiles.Remove("models.yaml");
+            o.Environment["OPENAI_BASE_URL"] = sim.OpenAiUrl;
+            (o.Settings["Models:InputPrice"], o.Settings["Models:OutputPrice"], o.Settings["Budgets:All"]) = ("0", "100", "0.002");
+        });
+        JsonElement model = default;
+        await Wait.UntilAsync(
+            async server => (model = (await server.GetJsonAsync("/api/v1/models")).GetProperty("items").EnumerateArray().FirstOrDefault(static m => Text(m, "name") == "sim-cheap")).ValueKind == JsonValueKind.Object,
+            app,
+            "The provider's models were not found");
+        Assert.Equal((false, "0", "100"), (model.GetProperty("free").GetBoolean(), Text(model, "input_price"), Text(model, "output_price")));
+
+        using var ann = await app.AsAsync("ann");
+        Assert.Equal("completed", Text(await EndAsync(ann, await AskAsync(ann)), "status"));
+        Assert.Equal("model_budget", Text(await EndAsync(ann, await AskAsync(ann)), "error_code"));
+        using var openai = await ann.Client.PostAsJsonAsync("/v1/chat/completions", new { model = "solo", messages = new[] { new { role = "user", content = "hello" } } });
+        Assert.Equal(HttpStatusCode.TooManyRequests, openai.StatusCode);
+        Assert.Contains("model_budget", await openai.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal(1, sim.Stats.Chat);
+    }
+
     private static Task<TestApp> StartAsync(Simulator sim, Action<TestAppOptions> configure) => TestApp.StartAsync(o =>
     {
         o.ConfigFiles["models.yaml"] = $$"""

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Runs;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Platform.Data;
@@ -11,13 +12,13 @@ internal sealed class CutWorld : IAsyncDisposable
     private readonly string name;
     private readonly PostgresDatabase database;
 
-    private CutWorld(PostgresServer server, string name)
+    private CutWorld(PostgresServer server, string name, RunsOptions? runs)
     {
         (this.server, this.name) = (server, name);
         Proxy = new CuttingProxy(server.Port);
         var options = new DatabaseOptions { Kind = DatabaseKind.Postgres, ConnectionString = $"postgres://postgres@127.0.0.1:{Proxy.Port}/{name}", PoolMin = 1, PoolMax = 3, ConnectTimeout = TimeSpan.FromMinutes(1) };
         database = new PostgresDatabase(options, _ => Task.CompletedTask, TimeProvider.System, NullLogger<PostgresDatabase>.Instance);
-        Harness = new RunsHarness(database: new TestDatabase(database));
+        Harness = new RunsHarness(options: runs, database: new TestDatabase(database));
     }
 
     public CuttingProxy Proxy { get; }
@@ -29,10 +30,10 @@ internal sealed class CutWorld : IAsyncDisposable
     /// <summary>Of its database.</summary>
     public string Name => name;
 
-    public static async Task<CutWorld> StartAsync()
+    public static async Task<CutWorld> StartAsync(RunsOptions? runs = null)
     {
         var shared = await PostgresServer.SharedAsync();
-        return new CutWorld(shared, await shared.NewDatabaseAsync(migrated: true));
+        return new CutWorld(shared, await shared.NewDatabaseAsync(migrated: true), runs);
     }
 
     public async ValueTask DisposeAsync()

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Telemetry;
+using RootMas.Tests.Cli;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Platform.Health;
@@ -39,6 +40,13 @@ public sealed partial class HealthPartsTests
         Assert.NotEqual(JsonValueKind.Null, gone.GetProperty("last_error_at").ValueKind);
         Assert.True(health.GetProperty("checks").GetProperty("models/here").GetProperty("latency_ms").GetDouble() > 0);
         Assert.Contains("rootmas_model_endpoint_reachable{provider=\"gone\"} 0\n", await app.Client.GetStringAsync("/metrics"), StringComparison.Ordinal);
+
+        // The doctor repeats it, and sends nobody to the doctor.
+        using var cli = new CliSession(app.Data);
+        await cli.RunAsync("doctor");
+        var said = Assert.Single(cli.Output.ToString().Split('\n'), static l => l.StartsWith("· models: ", StringComparison.Ordinal));
+        Assert.Contains("Endpoints that do not answer as they should: gone.", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("doctor", said, StringComparison.Ordinal);
     }
 
     [Fact]

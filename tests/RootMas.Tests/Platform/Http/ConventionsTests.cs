@@ -287,6 +287,7 @@ public sealed class ConventionsTests(ConventionsApp fixture) : IClassFixture<Con
         Assert.Equal(400, (int)response.StatusCode);
         Assert.Equal("invalid_request_error", error.GetProperty("type").GetString());
         Assert.Equal("model", error.GetProperty("param").GetString());
+        Assert.Equal("'model' is not known. Nothing was done.", error.GetProperty("message").GetString());
         Assert.Equal("validation_failed", error.GetProperty("code").GetString());
     }
 
@@ -340,6 +341,7 @@ public sealed class ConventionsTests(ConventionsApp fixture) : IClassFixture<Con
     {
         var page = await App.GetJsonAsync("/api/v1/list");
         Assert.Equal(50, page.GetProperty("items")[0].GetInt32());
+        await App.GetJsonAsync("/api/v1/list?limit=&cursor=");
         await App.GetJsonAsync($"/api/v1/list?limit=200&cursor={page.GetProperty("next_cursor").GetString()}");
         foreach (var bad in (string[])["limit=0", "limit=201", "limit=a", "limit=body", "limit=Required", "limit=9999999999", "cursor=%21", "cursor=AAAA", $"cursor={Paging.CursorOf("only")}"])
         {

@@ -62,6 +62,20 @@ public abstract class IdempotencyHttpTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task Another_query_is_422_and_the_same_one_is_a_repeat()
+    {
+        using var first = await Post("make?for=ann", """{"name":"a"}""");
+        using var again = await Post("make?for=ann", """{"name":"a"}""");
+        using var other = await Post("make?for=bob", """{"name":"a"}""");
+        using var without = await Post("make", """{"name":"a"}""");
+        Assert.Equal(
+            [HttpStatusCode.Created, HttpStatusCode.Created, HttpStatusCode.UnprocessableEntity, HttpStatusCode.UnprocessableEntity],
+            [first.StatusCode, again.StatusCode, other.StatusCode, without.StatusCode]);
+        Assert.Contains("another body or query", await other.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal(1, effects);
+    }
+
+    [DatabaseFact]
     public async Task A_failure_of_the_server_is_not_kept()
     {
         using var first = await Post("fail", null);

@@ -192,6 +192,18 @@ public sealed class SettingsTests : IDisposable
         Assert.Equal(3, Read([]).Problems.Count);
     }
 
+    [Theory]
+    [InlineData("sample: hello", "sample (settings.yaml): is a section and takes no value of its own; put its settings on indented lines below it; Sample has Text, ")]
+    [InlineData("sample:\n  inner: on", "sample:inner (settings.yaml): is a section and takes no value of its own; put its settings on indented lines below it; Sample has Text, ")]
+    public void A_value_in_the_place_of_a_section_is_told_as_that(string yaml, string expected)
+    {
+        Directory.CreateDirectory(Path.Combine(_root, "config"));
+        Write("config/settings.yaml", yaml);
+        var tree = Read([]);
+        tree.Take<SampleOptions>("Sample");
+        Assert.StartsWith(expected, Assert.Single(tree.Problems), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_start_with_wrong_settings_ends_with_code_2()
     {

@@ -38,6 +38,8 @@ export default function BackupsSection() {
     onSettled: refresh,
   });
   const mayWrite = can('backups:write');
+  // What that means stands in the notes, the same at each: said once, of the one that would be restored.
+  const newest = list.rows.find((b) => b.own);
   const error = make.error ?? verify.error;
   return (
     <Section
@@ -47,6 +49,7 @@ export default function BackupsSection() {
       {make.isPending ? <Notice>{t('admin.backups.making')}</Notice> : null}
       {error ? <ErrorNotice error={error} /> : null}
       {texts(list.first?.warnings).map((w) => <Notice key={w} tone="warning"><Said text={w} /></Notice>)}
+      {newest?.has_keys === false ? <Notice tone="warning" title={t('admin.backups.withoutKeys')}><Said text={newest.notes.join(' ')} /></Notice> : null}
       {list.error ? <ErrorNotice error={list.error} retry={list.retry} /> : null}
       {list.lost ? null : (
         <Table<SchemaBackupView>
@@ -54,7 +57,7 @@ export default function BackupsSection() {
           empty={<EmptyState icon={<Archive size={32} />} title={t('admin.backups.none')}>{t('admin.backups.noneText')}</EmptyState>}
           columns={[
             { key: 'made', header: t('admin.made'), cell: (b) => <Stack below={b.id}>{format.moment(b.created_at)}</Stack> },
-            { key: 'state', header: t('admin.state'), cell: (b) => <Stack below={b.problems.length > 0 ? <Said text={b.problems.join(' ')} /> : undefined}><Checked backup={b} /></Stack> },
+            { key: 'state', header: t('admin.state'), cell: (b) => <Stack below={b.problems.length > 0 ? <Said text={b.problems.join(' ')} /> : undefined}><Checked backup={b} />{b.has_keys === false ? <> <Badge tone="warning">{t('admin.backups.withoutKeys')}</Badge></> : null}</Stack> },
             { key: 'size', header: t('admin.backups.size'), numeric: true, cell: (b) => b.size === null || b.size === undefined ? '' : format.bytes(Number(b.size)), secondary: true },
             { key: 'places', header: t('admin.backups.places'), cell: (b) => b.places.join(', '), secondary: true },
             ...(mayWrite ? [{

@@ -48,3 +48,15 @@ it('offers nothing of this beside an answer', async () => {
   expect(await screen.findByText('The answer is there')).toBeTruthy();
   expect(screen.queryByRole('button', { name: 'Answer again' })).toBeNull();
 });
+
+const part = { messageId: 'm1', text: 'So far.', agent: 'communicator', model: '', tier: '', complete: true, interrupted: true, tainted: false, citations: [] };
+
+it.each<[string, Partial<RunFold>, string]>([
+  ['nothing after a failure, which a notice tells', { status: 'failed', failure: { code: 'model_timeout', reason: '' }, answer: part }, ''],
+  ['that it was stopped', { status: 'cancelled', answer: part }, 'The run was stopped.'],
+  ['that the answer is there', { status: 'completed', answer: { ...part, interrupted: false } }, 'The answer is there'],
+])('tells who listens at the end %s', async (_, change, heard) => {
+  ends(change);
+  await screen.findByText('So far.');
+  expect(document.querySelector('.sr-only[role=status]')?.textContent).toBe(heard);
+});

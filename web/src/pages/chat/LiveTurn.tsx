@@ -1,4 +1,5 @@
 import { useQueryClient } from '@tanstack/react-query';
+import type { TFunction } from 'i18next';
 import { useCallback, useEffect, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
@@ -49,9 +50,15 @@ export function LiveTurn({ runId, mayWrite, choice, onEnd, onAgain }: { runId: s
       {fold.answer ? <CitedText sources={sources}><Markdown text={fold.answer.text} writing={!fold.answer.complete} /></CitedText> : null}
       {fold.answer?.complete ? <Sources sources={sources} /> : null}
       {fold.failure !== null || (fold.status === 'cancelled' && !fold.answer) ? <NoAnswer fold={fold} choice={choice} onAgain={onAgain} /> : null}
-      <div className="sr-only" role="status">{ended ? t('chat.answerThere') : t('activity.working', { agent: fold.agent })}</div>
+      <div className="sr-only" role="status">{ended ? endOf(t, fold) : t('activity.working', { agent: fold.agent })}</div>
     </article>
   );
+}
+
+/** What is heard at the end; where a notice says it, that is heard. */
+function endOf(t: TFunction, { status, answer }: RunFold): string {
+  if (status === 'completed') return t('chat.answerThere');
+  return status === 'cancelled' && answer ? t('chat.runCancelled') : '';
 }
 
 /** A run that ended without an answer: why, how to go on, and what to quote to whoever helps. */

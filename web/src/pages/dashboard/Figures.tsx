@@ -37,8 +37,8 @@ export function Figures() {
         count('runs_stuck', t('dashboard.stuck')),
         count('approvals_pending', t('dashboard.approvals')),
         { name: t('dashboard.messages'), value: format.compact(f.total_messages) },
-        { name: t('dashboard.modelCalls'), value: format.compact(calls), note: calls > 0 ? t('dashboard.failedShare', { share: format.percent(failures / calls) }) : t('dashboard.sinceStart') },
-        value('cost_usd') === null ? null : { name: t('dashboard.cost'), value: format.money(value('cost_usd') ?? 0), note: t('dashboard.sinceStart') },
+        { name: t('dashboard.modelCalls'), value: format.compact(calls), note: calls > 0 ? t('dashboard.failedShare', { share: format.percent(failures / calls) }) : t('dashboard.today') },
+        value('cost_usd') === null ? null : { name: t('dashboard.cost'), value: format.money(value('cost_usd') ?? 0), note: t('dashboard.today') },
         { name: t('dashboard.uptime'), value: format.duration(f.uptime * 1000) },
         { name: t('dashboard.memory'), value: format.bytes(f.memory_usage), note: t('dashboard.cpu', { share: format.percent(f.cpu_usage / 100) }) },
       ]}
