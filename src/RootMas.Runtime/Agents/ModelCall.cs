@@ -138,4 +138,7 @@ public sealed class ModelException : Exception
     public bool RetryLater { get; }
 
     public TimeSpan? RetryAfter { get; }
+
+    /// <summary>An outage, a budget that is used up, a wrong key or an account without credit: nothing was wrong with what was asked, and work that nobody waits for is done once that is over.</summary>
+    public bool Passes => RetryLater || ErrorClass is Budget or "auth" or "credit";
 }

@@ -66,7 +66,7 @@ internal static class PromptBuilder
             blocks.Add(Fixed(ChatRole.User, Attached(attachments)));
         }
 
-        blocks.Add(Fixed(ChatRole.User, view.State.Input));
+        blocks.Add(new(-1, -1, [AskedPart.Mark(new(ChatRole.User, view.State.Input), options.AskedLength)]));
         if (reduction is { BlocksDropped: > 0 })
         {
             blocks.Add(Summary(view, call, reduction, "[Summary of what was said before, and of what has been done for this request so far, which was too long to repeat. Go on from there]"));

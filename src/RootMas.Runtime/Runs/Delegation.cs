@@ -21,7 +21,8 @@ internal static class Delegation
             }
 
             // A task is what a model wrote that knows all that this run has read.
-            var child = NewRuns.Child(run.Run, run.Execution.Snapshot, task with { Tainted = task.Tainted || run.State.Tainted }, run.State.KnownUrls, ChildOptions(run, null), run.Now);
+            var options = ChildOptions(run, null) with { AskedLength = task.AskedLength };
+            var child = NewRuns.Child(run.Run, run.Execution.Snapshot, task with { Tainted = task.Tainted || run.State.Tainted }, run.State.KnownUrls, options, run.Now);
             run.AddChild(child);
             run.Emit(new ChildStarted(null, child.RunId, task.Agent, task.Task, task.TaskId));
         }

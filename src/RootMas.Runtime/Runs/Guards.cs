@@ -33,22 +33,22 @@ internal static class Guards
         var (limits, tree) = (run.Limits, run.Tree);
         if (tree.Steps >= limits.MaxSteps)
         {
-            return Stop("steps", $"The run and its subtasks took {tree.Steps} steps; the limit is {limits.MaxSteps}.");
+            return Stop(SpentLimits.Steps, $"The run and its subtasks took {tree.Steps} steps; the limit is {limits.MaxSteps}.");
         }
 
         if (limits.MaxTokens > 0 && tree.Tokens >= limits.MaxTokens)
         {
-            return Stop("tokens", $"The run and its subtasks used {tree.Tokens} tokens; the limit is {limits.MaxTokens}.");
+            return Stop(SpentLimits.Tokens, $"The run and its subtasks used {tree.Tokens} tokens; the limit is {limits.MaxTokens}.");
         }
 
         if (limits.MaxCostMicroUsd > 0 && tree.CostMicroUsd >= limits.MaxCostMicroUsd)
         {
-            return Stop("cost", $"The run and its subtasks cost {new Money(tree.CostMicroUsd)} USD; the limit is {new Money(limits.MaxCostMicroUsd)} USD.");
+            return Stop(SpentLimits.Cost, $"The run and its subtasks cost {new Money(tree.CostMicroUsd)} USD; the limit is {new Money(limits.MaxCostMicroUsd)} USD.");
         }
 
         var active = run.Active;
         return active.TotalSeconds >= limits.MaxWallSeconds
-            ? Stop("wall_time", $"The run and its subtasks have been worked on for {active.TotalSeconds:0} seconds, waiting for people or for their turn not counted; the limit is {limits.MaxWallSeconds}.")
+            ? Stop(SpentLimits.WallTime, $"The run and its subtasks have been worked on for {active.TotalSeconds:0} seconds, waiting for people or for their turn not counted; the limit is {limits.MaxWallSeconds}.")
             : null;
     }
 
@@ -56,21 +56,38 @@ internal static class Guards
     private static Record? NearLimit(RunAttempt run)
     {
         var state = run.State;
-        return state is { Side: null, CurrentTurn: { IsFinished: false, Entries.Count: > 0 } turn } && (state.ActiveAgent ?? turn.Agent) == turn.Agent
-            && Near(run) is { } hint && !state.Hints.Contains((hint.Guard, turn.Agent, TeamPattern.PartsOf(state)))
-            ? new([hint with { Agent = turn.Agent }])
-            : null;
+        if (state is not { Side: null, CurrentTurn: { IsFinished: false, Entries.Count: > 0 } turn } || (state.ActiveAgent ?? turn.Agent) != turn.Agent)
+        {
+            return null;
+        }
+
+        var part = TeamPattern.PartsOf(state);
+        return Near(run).FirstOrDefault(h => !state.Hints.Contains((h.Guard, turn.Agent, part))) is { } hint ? new([hint with { Agent = turn.Agent }]) : null;
     }
 
-    private static GuardHinted? Near(RunAttempt run)
+    /// <summary>One that was told hides no other.</summary>
+    private static IEnumerable<GuardHinted> Near(RunAttempt run)
     {
         var (limits, tree, active) = (run.Limits, run.Tree, run.Active.TotalSeconds);
-        return tree.Steps >= limits.MaxSteps - Math.Max(2, limits.MaxSteps / 10) // a round of calls and the answer to it are two
-            ? Hint("steps", $"The run and its subtasks have taken {tree.Steps} of their {limits.MaxSteps} steps; each answer and each round of tool calls is one.")
-            : IsNear(tree.Tokens, limits.MaxTokens) ? Hint("tokens", $"The run and its subtasks have used {tree.Tokens} of their {limits.MaxTokens} tokens.")
-            : IsNear(tree.CostMicroUsd, limits.MaxCostMicroUsd) ? Hint("cost", $"The run and its subtasks have cost {new Money(tree.CostMicroUsd)} of their {new Money(limits.MaxCostMicroUsd)} USD.")
-            : IsNear((long)active, limits.MaxWallSeconds) ? Hint("wall_time", $"The run and its subtasks have been worked on for {active:0} of their {limits.MaxWallSeconds} seconds.")
-            : null;
+        if (tree.Steps >= limits.MaxSteps - Math.Max(2, limits.MaxSteps / 10)) // a round of calls and the answer to it are two
+        {
+            yield return Hint(SpentLimits.Steps, $"The run and its subtasks have taken {tree.Steps} of their {limits.MaxSteps} steps; each answer and each round of tool calls is one.");
+        }
+
+        if (IsNear(tree.Tokens, limits.MaxTokens))
+        {
+            yield return Hint(SpentLimits.Tokens, $"The run and its subtasks have used {tree.Tokens} of their {limits.MaxTokens} tokens.");
+        }
+
+        if (IsNear(tree.CostMicroUsd, limits.MaxCostMicroUsd))
+        {
+            yield return Hint(SpentLimits.Cost, $"The run and its subtasks have cost {new Money(tree.CostMicroUsd)} of their {new Money(limits.MaxCostMicroUsd)} USD.");
+        }
+
+        if (IsNear((long)active, limits.MaxWallSeconds))
+        {
+            yield return Hint(SpentLimits.WallTime, $"The run and its subtasks have been worked on for {active:0} of their {limits.MaxWallSeconds} seconds.");
+        }
     }
 
     /// <summary>A tenth of a limit is left, or less. Zero or less is no limit.</summary>

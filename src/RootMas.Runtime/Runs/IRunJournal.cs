@@ -18,7 +18,7 @@ public interface IRunJournal
     ValueTask<IReadOnlyList<InboxItem>> ReadInboxAsync(string runId, long after, CancellationToken cancellationToken);
 
     /// <summary>Rows of calls that an owner has paid for and writes with no batch any more, since the run is not its own. A journal keeps those of a batch that it refuses by itself.</summary>
-    ValueTask KeepAsync(IReadOnlyList<LedgerEntry> rows) => ValueTask.CompletedTask;
+    ValueTask KeepAsync(IReadOnlyList<LedgerEntry> rows);
 }
 
 /// <summary>An event and its stored bytes: serialised once, written and streamed unchanged.</summary>
@@ -164,6 +164,9 @@ public sealed record RunRequestOptions
     /// <summary>Ids of further documents whose words may be in the input, because the run that asks for this one knows them; null: none.</summary>
     public IReadOnlyList<string>? Documents { get; init; }
 
+    /// <summary>Of a plan's task: how many characters of the input are the task itself. Behind them stand when it is done and what others found for it. Null: the input is all that is asked for.</summary>
+    public int? AskedLength { get; init; }
+
     /// <summary>JSON schema (raw text) the final answer must follow; <c>{}</c> means any JSON object.</summary>
     public string? ResponseSchema { get; init; }
 
@@ -215,6 +218,12 @@ public sealed record LedgerEntry
 {
     private const string Doubtful = "in_doubt";
 
+    /// <summary>The <see cref="Outcome"/> of a request that was answered.</summary>
+    public const string Answered = "ok";
+
+    /// <summary>The <see cref="Outcome"/> of a request whose caller left.</summary>
+    public const string Left = "cancelled";
+
     public required string Id { get; init; }
 
     public string? RunId { get; init; }
@@ -252,6 +261,9 @@ public sealed record LedgerEntry
     public required DateTimeOffset CreatedAt { get; init; }
 
     public bool IsInDoubt => Outcome == Doubtful;
+
+    /// <summary>Of the last request that was sent for its message. After any other one the next may have been sent already.</summary>
+    public bool EndsMessage => Outcome is Answered or Left;
 
     /// <summary>Stands for the newest request of a call whose worker was lost: it may have been sent, and nobody knows what it cost.</summary>
     public static LedgerEntry InDoubt(string runId, string rootRunId, string ownerId, OpenModelCall open, DateTimeOffset now) => new()

@@ -34,8 +34,7 @@ public sealed class InMemoryRunJournal : IRunJournal
 
     public ValueTask<AppendResult> AppendAsync(RunAppend append, CancellationToken cancellationToken)
     {
-        var ready = new List<string>();
-        var told = new List<string>();
+        var (ready, told) = (new List<string>(), new List<string>());
         AppendResult result;
         lock (_gate)
         {
@@ -47,6 +46,7 @@ public sealed class InMemoryRunJournal : IRunJournal
             var run = _runs[append.RunId];
             if (run.Attempt != append.Attempt || run.Events.Count != append.ExpectedSeq || run.Status != RunStatus.Running)
             {
+                Keep(append.Ledger);
                 return new(new AppendResult(AppendOutcome.Fenced, true, run.InboxSeq, default));
             }
 
@@ -99,6 +99,17 @@ public sealed class InMemoryRunJournal : IRunJournal
         {
             return new([.. _runs[runId].Inbox.Where(i => i.Id > after)]);
         }
+    }
+
+    /// <summary>Once, however often a row comes; those of a run that was never made are nobody's.</summary>
+    public ValueTask KeepAsync(IReadOnlyList<LedgerEntry> rows)
+    {
+        lock (_gate)
+        {
+            Keep(rows);
+        }
+
+        return ValueTask.CompletedTask;
     }
 
     /// <summary>Puts something into a run's inbox; false: the run is final or not there, or the key is there already.</summary>
@@ -230,6 +241,17 @@ public sealed class InMemoryRunJournal : IRunJournal
         };
         Insert(parent, run.New.ParentKey!, new ChildEnded(run.New.RunId, run.Status.ToName(), result, state.Tainted, state.Cost, CitationCheck.OfDocuments(state.Answer?.Citations)) { Documents = state.Answer?.Documents, Facts = state.Answer?.Facts, Urls = state.Answer?.Urls });
         told.Add(parent);
+    }
+
+    private void Keep(IReadOnlyList<LedgerEntry> rows)
+    {
+        foreach (var row in rows.Where(static r => !r.IsInDoubt))
+        {
+            if (row.RunId is { } id && _runs.TryGetValue(id, out var run) && !run.Ledger.Exists(r => r.Id == row.Id))
+            {
+                run.Ledger.Add(row);
+            }
+        }
     }
 
     private void Create(NewRun run, int attempt, List<string> told)

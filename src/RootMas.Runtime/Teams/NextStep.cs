@@ -14,7 +14,11 @@ public sealed record RunCalls(IReadOnlyList<int> Calls) : NextStep;
 /// <summary>Tasks of the team's own (not of a tool call) that become child runs.</summary>
 public sealed record StartChildren(IReadOnlyList<ChildTask> Tasks) : NextStep;
 
-public sealed record ChildTask(string TaskId, string Agent, string Task, bool Tainted);
+public sealed record ChildTask(string TaskId, string Agent, string Task, bool Tainted)
+{
+    /// <inheritdoc cref="RunRequestOptions.AskedLength"/>
+    public int? AskedLength { get; init; }
+}
 
 /// <summary>Write these events; nothing outside is touched.</summary>
 public sealed record Record(IReadOnlyList<RunEvent> Events) : NextStep;

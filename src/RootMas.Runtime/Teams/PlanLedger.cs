@@ -9,9 +9,6 @@ namespace RootMas.Runtime.Teams;
 /// <summary>The progress ledger of a plan: reading what planner and coordinator said, and what is ready. Pure.</summary>
 public static class PlanLedger
 {
-    /// <summary>Ends, in what a worker is given, the task itself; after it comes when the task is done, and what others found for it.</summary>
-    public const string DoneWhen = "\n\nDone when: ";
-
     /// <summary>How often a task may be begun.</summary>
     internal const int MaxTries = 3;
 
@@ -51,7 +48,7 @@ public static class PlanLedger
     public static ChildTask ToChild(PlanState plan, PlanTask task, int contextTokens = 128_000)
     {
         var limit = ShownText.LimitOf(plan.Tasks.Where(t => task.DependsOn.Contains(t.Id, StringComparer.Ordinal)).Select(static t => t.Result), contextTokens);
-        var text = new StringBuilder(task.Task).Append(DoneWhen).Append(task.DoneWhen);
+        var text = new StringBuilder(task.Task).Append("\n\nDone when: ").Append(task.DoneWhen);
         var tainted = false;
         foreach (var id in task.DependsOn)
         {
@@ -62,7 +59,7 @@ public static class PlanLedger
                 .Append(earlier is { Tainted: true, Result: not null } ? PromptBuilder.Untrusted("agent", id, result) : result); // the input stands in the prompt as the user's words
         }
 
-        return new(task.Id, task.Agent, text.ToString(), tainted);
+        return new(task.Id, task.Agent, text.ToString(), tainted) { AskedLength = task.Task.Length };
     }
 
     /// <summary>The ledger as text for prompts; long results as far as they fit.</summary>

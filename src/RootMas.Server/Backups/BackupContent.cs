@@ -10,18 +10,22 @@ internal sealed class BackupContent(BackupSetup setup)
     public const string ConfigPrefix = "config/";
     public const string UploadPrefix = "files/";
     public const string SettingsName = "settings.json";
-
-    private const string SettingsFile = "settings.yaml";
+    public const string SettingsFile = "settings.yaml";
 
     private const string WithoutKey =
         "Backups:Key is not set, so the keys of the server are not in this archive. Keep the folder keys of the data directory elsewhere. Restored without it, everybody signs in again, no password is right any more, " +
         "secrets that were entered must be entered again, and the audit log goes on with a new key (Audit:AcceptNewKey).";
 
+    private const string WithoutSettings = $"{ConfigPrefix}{SettingsFile} has secrets in it and goes into an archive only with Backups:Key, which is not set: it is not in this one. Keep a copy of it elsewhere.";
+
     /// <summary>Files of people; what begins with a dot (<c>.env</c>) is left out, for it holds secrets.</summary>
     private static readonly string[] ConfigEndings = [".yaml", ".yml", ".md", ".json"];
 
-    /// <summary>Whether there is anything that goes into an archive only with the operator's key.</summary>
-    public bool HasSecrets => Below(setup.Data.File("keys"), KeyPrefix).Any() || SettingsHoldSecrets();
+    /// <summary>Whether there are keys, which go into an archive only with the operator's key.</summary>
+    public bool HasKeys => Below(setup.Data.File("keys"), KeyPrefix).Any();
+
+    /// <summary>A settings file with passwords goes the way of the keys.</summary>
+    public bool SettingsHoldSecrets => setup.Tree.Sections.SelectMany(static s => s.Settings).Any(static s => s is { Secret: not (null or ""), Source: SettingsFile });
 
     /// <summary>Copies small files into <paramref name="folder"/>, so that nobody changes them between their checksum and their place in the archive; uploaded ones are taken where they are.</summary>
     public async Task<(List<ArchiveFile> Files, SealedPart Keys)> CollectAsync(string id, string folder, CancellationToken cancellationToken)
@@ -30,7 +34,7 @@ internal sealed class BackupContent(BackupSetup setup)
         var secret = new SortedDictionary<string, byte[]>(StringComparer.Ordinal);
         foreach (var (name, path) in ConfigBelow(setup.Tree.ConfigPath, ConfigPrefix))
         {
-            if (name == ConfigPrefix + SettingsFile && SettingsHoldSecrets())
+            if (name == ConfigPrefix + SettingsFile && SettingsHoldSecrets)
             {
                 secret[name] = await File.ReadAllBytesAsync(path, cancellationToken);
             }
@@ -68,15 +72,25 @@ internal sealed class BackupContent(BackupSetup setup)
             .Select(f => (prefix + f.Name, f.Path))
             .OrderBy(static f => f.Item1, StringComparer.Ordinal);
 
-    private SealedPart PartOf(SortedDictionary<string, byte[]> secret) => (secret.Count, setup.Key) switch
+    private SealedPart PartOf(SortedDictionary<string, byte[]> secret)
     {
-        (0, _) => new SealedPart(false, [], "There are no keys in the data directory: settings or the database hold them."),
-        (_, null) => new SealedPart(false, [.. secret.Keys], WithoutKey),
-        _ => new SealedPart(true, [.. secret.Keys], "The keys of the server are in this archive, encrypted with Backups:Key. Keep that key elsewhere: without it they cannot be read."),
-    };
-
-    /// <summary>A settings file with passwords goes the way of the keys.</summary>
-    private bool SettingsHoldSecrets() => setup.Tree.Sections.SelectMany(static s => s.Settings).Any(static s => s is { Secret: not (null or ""), Source: SettingsFile });
+        var part = new SealedPart(setup.Key is not null && secret.Count > 0, [.. secret.Keys], "");
+        var (keys, settings) = part.Included
+            ? ("The keys of the server are in this archive, encrypted with Backups:Key. Keep that key elsewhere: without it they cannot be read.",
+                $"{ConfigPrefix}{SettingsFile} has secrets in it and is in this archive encrypted with Backups:Key. Keep that key elsewhere.")
+            : (WithoutKey, WithoutSettings);
+        var hasSettings = secret.ContainsKey(ConfigPrefix + SettingsFile);
+        return part with
+        {
+            Note = (part.HasKeys, hasSettings) switch
+            {
+                (true, true) => $"{keys} {settings}",
+                (true, false) => keys,
+                (false, true) => settings,
+                _ => "There are no keys in the data directory: settings or the database hold them.",
+            },
+        };
+    }
 
     private static async Task<ArchiveFile> TakeAsync(string name, byte[] content, string folder, CancellationToken cancellationToken)
     {

@@ -41,7 +41,12 @@ internal sealed record BackupFile(string Name, long Size, string Sha256);
 /// <summary>What was encrypted with the operator's key, or left out because there is none.</summary>
 /// <param name="Names">Files, relative to the data directory (keys/…) or the config directory (config/…).</param>
 /// <param name="Note">For people: what it means for a restore.</param>
-internal sealed record SealedPart(bool Included, IReadOnlyList<string> Names, string Note);
+internal sealed record SealedPart(bool Included, IReadOnlyList<string> Names, string Note)
+{
+    /// <summary>There are keys among them, not only settings.</summary>
+    [JsonIgnore]
+    public bool HasKeys => Names.Any(static n => n.StartsWith(BackupContent.KeyPrefix, StringComparison.Ordinal));
+}
 
 /// <summary>The database as it was copied, read from the same snapshot.</summary>
 internal sealed record DatabaseFacts

@@ -234,10 +234,14 @@ internal sealed class BackupRestore(BackupSetup setup, BackupDesk desk)
             notes.Add("Runs that were under way at the time of the backup go on from there when the server starts; what they did afterwards is not known to them.");
         }
 
-        if (how.Keys.Count == 0 && manifest.Keys.Names.Count > 0)
+        if (how.Keys.Count == 0 && manifest.Keys.HasKeys)
         {
             notes.Add("The keys of the server did not come with the backup; those in the data directory are used, and what is not there is made anew. " + manifest.Keys.Note);
             notes.Add("Where the start is refused because a key is lost for good, start once with ROOTMAS__Keys__Replace=\"master;pepper;refresh;audit.key;secrets.key;idempotency\" and ROOTMAS__Audit__AcceptNewKey=true: secrets that were entered are removed then, passwords have to be set anew, and older rows of the audit log can no longer be verified.");
+        }
+        else if (how.Keys.Count == 0 && manifest.Keys.Names.Count > 0)
+        {
+            notes.Add("The settings file was not taken from the backup; the one in the config directory counts, if there is one. " + manifest.Keys.Note);
         }
 
         return new RestoreResult(manifest.Id, aside, notes);

@@ -70,7 +70,7 @@ public sealed record BackupView
         Rows = record?.Rows,
         Size = record?.Size,
         Sha256 = record?.Sha256,
-        HasKeys = record?.Keys is { Included: false, Names.Count: 0 } ? null : record?.Keys.Included,
+        HasKeys = record?.Keys is { HasKeys: true } keys ? keys.Included : null,
         VerifiedAt = record?.Verification?.At,
         Valid = record?.Verification?.Ok,
         Problems = [.. (record?.Verification?.Problems ?? []).Union(warnings ?? [], StringComparer.Ordinal)],

@@ -8,12 +8,14 @@ namespace RootMas.Server.Chat;
 /// <summary>What was said above a run's input message, root first. Ancestors never change once a message has its place, so neither does the answer.</summary>
 internal sealed class ChatHistory : IRunHistory
 {
+    /// <summary>Why a run was stopped is not told where its message has an answer: that of a retry, which hangs below it too.</summary>
     private const string Above = """
         with recursive path (id, parent_id, depth, role, content, agent, tainted, attachments, documents, stopped) as (
             select p.id, p.parent_id, p.depth, p.role, p.content, p.agent, p.tainted, p.attachments, p.documents, p.stopped
             from messages i join messages p on p.id = i.parent_id where i.id = @input and i.owner_id = @owner
             union all
-            select m.id, m.parent_id, m.depth, m.role, m.content, m.agent, m.tainted, m.attachments, m.documents, m.stopped from path join messages m on m.id = path.parent_id)
+            select m.id, m.parent_id, m.depth, m.role, m.content, m.agent, m.tainted, m.attachments, m.documents, case when path.role = 'assistant' then null else m.stopped end
+            from path join messages m on m.id = path.parent_id)
         select role, content, tainted, agent, attachments, documents, stopped from path order by depth
         """;
 

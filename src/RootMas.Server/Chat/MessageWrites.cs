@@ -24,7 +24,7 @@ internal static class MessageWrites
         """;
 
     /// <summary>What was rolled back while it waited finds no place any more.</summary>
-    private const string Waiting = "select 1 from messages where id = @id and depth = 0 and dead = 0";
+    private const string Waiting = "select case when depth = 0 and dead = 0 then 1 else 0 end from messages where id = @id";
 
     private const string EndWaiting = "update messages set status = 'cancelled' where id = @id and depth = 0 and status = 'queued'";
 
@@ -84,11 +84,14 @@ internal static class MessageWrites
         where i.id = @input
         """;
 
-    /// <summary>At the run's last message on its branch. Not where something hangs below that already: what stands above a message never changes.</summary>
+    /// <summary>
+    /// Where the run's next message would have hung (see <see cref="InsertRunMessage"/>): at its last one on its branch, else at its input, which is on another branch if this is a retry.
+    /// Not where something hangs below that already: what stands above a message never changes.
+    /// </summary>
     private const string NoteStop = """
         update messages set stopped = @reason
-        where id = (select m.id from messages m where m.conversation_id = @conversation and m.branch_id = @branch and m.depth > 0 and (m.id = @input or m.run_id = @run) order by m.depth desc limit 1)
-            and not exists (select 1 from messages c where c.conversation_id = @conversation and c.parent_id = messages.id)
+        where id = coalesce((select m.id from messages m where m.conversation_id = @conversation and m.branch_id = @branch and m.depth > 0 and m.run_id = @run order by m.depth desc limit 1), @input)
+            and depth > 0 and not exists (select 1 from messages c where c.conversation_id = @conversation and c.parent_id = messages.id)
         """;
 
     /// <summary>The view moves on if it was on the message's parent, or on what another run said to the same message.</summary>
@@ -157,9 +160,9 @@ internal static class MessageWrites
             return false;
         }
 
-        if (!await session.Prepared(Waiting).Set("id", messageId).AnyAsync())
+        if (await session.Prepared(Waiting).Set("id", messageId).Int64Async() is not 1 and var waits)
         {
-            return true;
+            return waits is not null; // it is gone with its conversation
         }
 
         var parent = await ReadPlace(session, Leaf, conversationId, branchId) ?? await ReadPlace(session, RetryOrigin, conversationId, branchId) ?? await ReadPlace(session, BranchOrigin, conversationId, branchId);

@@ -272,12 +272,14 @@ internal sealed class ApiClient(HttpClient http)
 
         var text = $"The server, or a proxy before it, answered {(int)answer.StatusCode}.";
         string? code = null;
+        var isOfKey = false;
         if (answer.Content.Headers.ContentType?.MediaType == "application/problem+json")
         {
             var problem = await JsonAsync(answer, cancellationToken);
             code = problem.Text("code");
             text = problem.Text("detail") ?? problem.Text("title") ?? text;
-            text = answer.StatusCode == HttpStatusCode.Unauthorized ? OfKey(text, code) : text;
+            isOfKey = answer.StatusCode == HttpStatusCode.Unauthorized;
+            text = isOfKey ? OfKey(text, code) : text;
             foreach (var error in problem.TryGetProperty("errors", out var errors) && errors.ValueKind == JsonValueKind.Object ? errors.EnumerateObject().ToList() : [])
             {
                 text += $"\n  {error.Name}: {string.Join(" ", error.Value.EnumerateArray().Select(v => v.GetString()))}";
@@ -286,7 +288,7 @@ internal sealed class ApiClient(HttpClient http)
             text += problem.Text("trace_id") is { } trace ? $"\n  (trace {trace})" : "";
         }
 
-        throw new CliException(ExitCodes.Of(answer.StatusCode), text) { Failure = FailureOf(answer.StatusCode, code), After = answer.Headers.RetryAfter?.Delta };
+        throw new CliException(ExitCodes.Of(answer.StatusCode), text) { Failure = FailureOf(answer.StatusCode, code), SaysWhatToDo = isOfKey, After = answer.Headers.RetryAfter?.Delta };
     }
 
     /// <summary>The server tells programs of routes and headers. At a terminal there is a key, or none.</summary>

@@ -91,7 +91,7 @@ internal static class BackupCommand
             }
 
             terminal.Table(
-                ["Backup", "Where", "Why", "Size", "Rows", "Keys", "Verified"],
+                ["Backup", "Where", "Why", "Size", "Rows", "", "Verified"],
                 answer.Items().Select(static b => (IReadOnlyList<string>)
                     [b.Text("id")!, string.Join(", ", b.Items("places").Select(static p => p.GetString())), (b.Text("own") == "false" ? "another installation's, " : "") + (b.Text("reason") ?? "?"), Size(b), b.Text("rows") ?? "?", Keys(b), State(b)]));
             return ExitCodes.Ok;
@@ -220,7 +220,7 @@ internal static class BackupCommand
         _ => "never",
     };
 
-    /// <summary>Says what it is about: in a pipe there is no head of the table.</summary>
+    /// <summary>Says what it is about, for in a pipe there is no head of the table; so its column needs none at a terminal either.</summary>
     private static string Keys(JsonElement view) => view.Text("has_keys") switch
     {
         "true" => "keys: yes",

@@ -38,6 +38,9 @@ internal sealed class CliException : Exception
     /// <summary>Null: it was no request.</summary>
     public CallFailure? Failure { get; init; }
 
+    /// <summary>The message ends with what to do next.</summary>
+    public bool SaysWhatToDo { get; init; }
+
     /// <summary>When the server wants to be asked again; null: it did not say.</summary>
     public TimeSpan? After { get; init; }
 }

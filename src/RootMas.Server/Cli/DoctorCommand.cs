@@ -94,7 +94,7 @@ internal static class DoctorCommand
     private static string HintOf(string what, Trouble trouble) => trouble.ExitCode switch
     {
         ExitCodes.Usage => "Correct what it names; 'rootmas config check' looks at settings, agents, teams and prompts alone.",
-        ExitCodes.NotAllowed when trouble.Message.Contains(ApiClient.AnotherKey, StringComparison.Ordinal) => "",
+        ExitCodes.NotAllowed when trouble.SaysWhatToDo => "",
         ExitCodes.NotAllowed => ApiClient.AnotherKey,
         ExitCodes.Conflict when what == Server => "", // what is in the way was said, and it is no address
         _ when what == Server => "Is the address right, and what do the server and a proxy before it write to their logs? 'rootmas health --server URL' asks it alone.",

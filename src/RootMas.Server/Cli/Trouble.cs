@@ -10,10 +10,13 @@ namespace RootMas.Server.Cli;
 /// <summary>Why a command could not go on, for people, and its exit code.</summary>
 internal sealed record Trouble(int ExitCode, string Message)
 {
+    /// <summary>The message ends with what to do next.</summary>
+    public bool SaysWhatToDo { get; init; }
+
     /// <summary>Null: a mistake of the program.</summary>
     public static Trouble? Of(Exception error) => error switch
     {
-        CliException e => new(e.ExitCode, e.Message),
+        CliException e => new(e.ExitCode, e.Message) { SaysWhatToDo = e.SaysWhatToDo },
         BackupException e => new(BackupCommand.ExitCodeOf(e.Failure), e.Message),
         SettingsException e => new(ExitCodes.Usage, e.Message),
         StartupRefusedException e => new(e.ExitCode, e.Message),

@@ -29,7 +29,7 @@ public static class LedgerSql
 
     private const string OfMessage = "FROM usage_ledger WHERE owner_id = @owner_id AND created_at >= @since AND run_id = @run_id AND message_id = @message_id AND outcome";
 
-    private const string Known = $"SELECT 1 {OfMessage} IN ('ok', 'cancelled') LIMIT 1";
+    private const string Known = $"SELECT 1 {OfMessage} IN ('{LedgerEntry.Answered}', '{LedgerEntry.Left}') LIMIT 1";
 
     private const string DropDoubt = $"DELETE {OfMessage} = 'in_doubt'";
 
@@ -47,7 +47,7 @@ public static class LedgerSql
     /// <param name="made">When the run was made.</param>
     public static async ValueTask DropDoubtAsync(DbSession session, LedgerEntry of, DateTimeOffset made) => await BindMessage(session.Prepared(DropDoubt), of, made).RunAsync();
 
-    /// <summary>Whether there is a row of a message's last request, which is the one that was answered, or whose caller left.</summary>
+    /// <summary>Whether there is a row of a message's last request (<see cref="LedgerEntry.EndsMessage"/>).</summary>
     /// <inheritdoc cref="DropDoubtAsync"/>
     public static ValueTask<bool> IsKnownAsync(DbSession session, LedgerEntry of, DateTimeOffset made) => BindMessage(session.Prepared(Known), of, made).AnyAsync();
 

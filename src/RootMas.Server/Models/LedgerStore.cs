@@ -52,8 +52,8 @@ public sealed record ModelStatsRow
 public delegate ValueTask RunRowWrite(DbSession session, LedgerEntry entry);
 
 /// <summary>Writes ledger rows that belong to no step's transaction (failed and superseded attempts, calls without a run), and reads the ledger.</summary>
-/// <param name="write">Null: rows of runs are written as all others are.</param>
-public sealed class LedgerStore(IDatabase database, RunRowWrite? write = null)
+/// <param name="write">Where there are no runs: <see cref="LedgerSql.InsertAsync"/>.</param>
+public sealed class LedgerStore(IDatabase database, RunRowWrite write)
 {
     private static readonly SqlText SpendSql = SqlDialect.WithDay(
         """
@@ -104,7 +104,7 @@ public sealed class LedgerStore(IDatabase database, RunRowWrite? write = null)
 
     /// <summary>Completes when the row is durable, so that a crash afterwards leaves at most the next request in doubt.</summary>
     public Task AppendAsync(LedgerEntry entry, CancellationToken cancellationToken) =>
-        database.WriteAsync(session => entry.RunId is not null && write is not null ? write(session, entry) : LedgerSql.InsertAsync(session, entry), cancellationToken);
+        database.WriteAsync(session => entry.RunId is not null ? write(session, entry) : LedgerSql.InsertAsync(session, entry), cancellationToken);
 
     public Task<IReadOnlyList<SpendRow>> SpendAsync(string ownerId, DateTimeOffset since, CancellationToken cancellationToken) =>
         database.ReadAsync(session => session.QueryAsync<SpendRow>(SpendSql.For(session.Kind), new { owner = ownerId, since = UnixTime.ToMicros(since) }), cancellationToken);

@@ -35,7 +35,7 @@ public static class ModelsSlice
         services.AddSingleton(inputs);
         services.AddSingleton<LedgerStore>();
         services.AddSingleton<UsageStore>();
-        services.AddSingleton<IDashboardSource>(static p => p.GetRequiredService<UsageStore>());
+        services.AddSingleton<IDashboardSource>(static p => new DayFigures(p.GetRequiredService<IDatabase>(), p.DatabaseTime()));
         builder.AddBudgets();
         services.AddSingleton(static p => LedgerRetention.Rows(p.GetRequiredService<RetentionOptions>().Ledger));
         services.AddSingleton(new ModelMetrics());

@@ -1,6 +1,5 @@
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Retention;
-using RootMas.Server.Platform.Telemetry;
 
 namespace RootMas.Server.Models;
 
@@ -41,7 +40,7 @@ public sealed record UsageRow
 }
 
 /// <summary>The ledger summed for people who watch it. One owner's rows are found by owner and time; everybody's by their ids, which are in the order of their making, so that neither walks over the whole ledger.</summary>
-public sealed class UsageStore(IDatabase database) : IDashboardSource
+public sealed class UsageStore(IDatabase database)
 {
     /// <summary>As many have a line of their own in time; the rest is summed up.</summary>
     public const int Lines = 8;
@@ -50,11 +49,6 @@ public sealed class UsageStore(IDatabase database) : IDashboardSource
 
     /// <summary>A row's id is made a little before or after the moment that it carries.</summary>
     private static readonly TimeSpan IdMargin = TimeSpan.FromHours(1);
-
-    private const string DaySql = """
-        SELECT count(*), count(CASE WHEN outcome NOT IN ('ok', 'cancelled') THEN 1 END), CAST(coalesce(sum(cost_micro_usd), 0) AS BIGINT) FROM usage_ledger
-        WHERE id >= @first AND id < @last AND created_at >= @from AND created_at < @to
-        """;
 
     private const string Sums = """
         count(DISTINCT root_run_id) AS runs, count(*) AS requests, CAST(sum(CASE WHEN outcome IN ('ok', 'cancelled') THEN 0 ELSE 1 END) AS BIGINT) AS failed,
@@ -78,24 +72,6 @@ public sealed class UsageStore(IDatabase database) : IDashboardSource
     /// <summary>The sums by key, dearest first, and in time.</summary>
     public Task<(IReadOnlyList<UsageRow> Keys, IReadOnlyList<UsageRow> Series)> ReadAsync(UsageQuestion asked, CancellationToken cancellationToken) =>
         database.ReadAsync(session => ReadAsync(session, asked), cancellationToken);
-
-    /// <summary>Everybody's requests since 00:00 UTC, by the database's clock, so that every instance says the same: those that take requests of people ask no model where workers do.</summary>
-    public async ValueTask AddAsync(IDictionary<string, double> values, CancellationToken cancellationToken)
-    {
-        var (requests, failed, cost) = await database.LookAsync(DayAsync, cancellationToken);
-        values["model_calls"] = requests;
-        values["model_failures"] = failed;
-        values["cost_usd"] = cost / 1_000_000d;
-    }
-
-    private static async ValueTask<(long Requests, long Failed, long MicroUsd)> DayAsync(DbSession session)
-    {
-        var day = new DateTimeOffset(session.Now.UtcDateTime.Date, TimeSpan.Zero);
-        return await session.Prepared(DaySql)
-            .Set("first", RetentionKind.IdAt(day - IdMargin)).Set("last", RetentionKind.IdAt(day.AddDays(1) + IdMargin))
-            .Set("from", UnixTime.ToMicros(day)).Set("to", UnixTime.ToMicros(day.AddDays(1)))
-            .FirstOrDefaultAsync(static r => (r.GetInt64(0), r.GetInt64(1), r.GetInt64(2)));
-    }
 
     private static async ValueTask<(IReadOnlyList<UsageRow> Keys, IReadOnlyList<UsageRow> Series)> ReadAsync(DbSession session, UsageQuestion asked)
     {

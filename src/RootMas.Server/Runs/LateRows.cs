@@ -6,7 +6,7 @@ namespace RootMas.Server.Runs;
 
 /// <summary>
 /// Rows of the ledger that come after somebody else has closed their call: a worker that stood still, or was cut off, had lost its run without knowing it, and its model had gone on. A run costs what its rows say (I4), so what such a row says is added to the run and its
-/// tree in the transaction that writes it, also when the run has ended, and the row takes the place of the one in doubt.
+/// tree in the transaction that writes it, also when the run has ended, and that of a message's last request takes the place of the one in doubt.
 /// </summary>
 internal static class LateRows
 {
@@ -41,7 +41,11 @@ internal static class LateRows
             return;
         }
 
-        await LedgerSql.DropDoubtAsync(session, entry, run.CreatedAt);
+        if (entry.EndsMessage)
+        {
+            await LedgerSql.DropDoubtAsync(session, entry, run.CreatedAt);
+        }
+
         await AddAsync(session, run.Identity, entry.Cost, entry.Usage);
         session.AfterCommit(() => signals.RaiseBooked(run.Identity));
     }

@@ -7,23 +7,29 @@ internal static class RunRetry
 {
     /// <summary>
     /// The longest beginning of the log, below <paramref name="fromSeq"/>, in which every step has its end: these steps are not executed again. What they cost was paid by the earlier run,
-    /// so they cost nothing here. What ended that run (its answer, a limit that it met, its last event) is not taken over. Messages get ids of their own: those of the earlier run may be in the conversation.
+    /// so they cost nothing here. What ended that run (its answer, a limit that it met, its last event) is not taken over, nor that it was near a limit: this one has spent nothing yet. Messages get ids of their own: those of the earlier run may be in the conversation.
     /// </summary>
     public static IReadOnlyList<RunEvent> Copy(IReadOnlyList<RunEvent> log, long fromSeq)
     {
         List<RunEvent> taken = [];
         var open = new OpenSteps();
         var ids = new Dictionary<string, string>(StringComparer.Ordinal);
-        var complete = 0;
+        var (complete, isShorter) = (0, false);
         foreach (var e in log.Take(BeforeAnswer(log)))
         {
-            if (e.Seq >= fromSeq || e is MessageCompleted or GuardStopped || RunEventNames.IsFinal(e))
+            if (e.Seq >= fromSeq || Ends(e, isShorter))
             {
                 break;
             }
 
             if (e is RunQueued or RunStarted)
             {
+                continue;
+            }
+
+            if (e is GuardHinted hint && SpentLimits.IsNear(hint))
+            {
+                isShorter = true;
                 continue;
             }
 
@@ -34,6 +40,10 @@ internal static class RunRetry
 
         return taken.GetRange(0, complete);
     }
+
+    /// <summary>A summary says how much of what came before it stands for, which no longer fits once a hint was left out of that.</summary>
+    private static bool Ends(RunEvent e, bool isShorter) =>
+        e is MessageCompleted or GuardStopped || RunEventNames.IsFinal(e) || (isShorter && e is ContextReduced { BlocksDropped: > 0 });
 
     /// <summary>How many events there are before the step whose text became the answer.</summary>
     private static int BeforeAnswer(IReadOnlyList<RunEvent> log)

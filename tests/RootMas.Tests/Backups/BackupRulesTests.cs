@@ -3,6 +3,7 @@ using System.Net;
 using System.Text.Json;
 using RootMas.Server.Backups;
 using RootMas.Server.Platform.Data;
+using RootMas.Tests.Cli;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Backups;
@@ -190,6 +191,13 @@ public sealed class BackupRulesTests
         var rows = (await cli.DoAsync("backup", "list")).Trim().Split('\n');
         Assert.Equal(["never", "yes"], rows.Select(static r => r.Split('\t')[^1] == "never" ? "never" : "yes"));
         Assert.All(rows, static r => Assert.Equal("keys: no", r.Split('\t')[^2]));
+        using (var person = new CliSession(installation.Data) { IsPerson = true })
+        {
+            var table = await person.DoAsync("backup", "list");
+            Assert.Contains("keys: no", table, StringComparison.Ordinal);
+            Assert.DoesNotContain("Keys", table, StringComparison.Ordinal); // it was said twice
+        }
+
         var archive = Directory.EnumerateFiles(installation.Backups, "*.tar.gz").Order(StringComparer.Ordinal).First();
         Assert.Equal(FileModes.Private, FileModes.Of(archive));
         Assert.Contains("is whole", await cli.DoAsync("backup", "verify", archive));
@@ -269,6 +277,39 @@ public sealed class BackupRulesTests
         Assert.True(HasKeys(true, "keys/pepper"));
         Assert.False(HasKeys(false, "keys/pepper"));
         Assert.Null(HasKeys(false));
+        Assert.Null(HasKeys(false, "config/settings.yaml")); // no keys: settings or the database hold them
+        Assert.False(HasKeys(false, "config/settings.yaml", "keys/pepper"));
+    }
+
+    [Fact]
+    public async Task A_settings_file_that_is_left_out_is_told_as_that_and_not_as_keys()
+    {
+        await using var installation = await Installation.NewAsync();
+        await using (await installation.StartAsync())
+        {
+            // Makes keys and a database.
+        }
+
+        var settings = Path.Combine(installation.Config, "settings.yaml");
+        await File.WriteAllTextAsync(settings, "tools:\n  search:\n    api_key: hunter2\n");
+        var both = (await installation.BackUpAsync()).Keys.Note;
+        Assert.Contains("the keys of the server are not in this archive", both, StringComparison.Ordinal);
+        Assert.Contains("config/settings.yaml has secrets in it", both, StringComparison.Ordinal);
+
+        Directory.Delete(Path.Combine(installation.Data, "keys"), recursive: true); // as where settings or the database hold them
+        var made = await installation.BackUpAsync(verify: false);
+        Assert.Equal(["config/settings.yaml"], made.Keys.Names);
+        Assert.StartsWith("config/settings.yaml has secrets in it", made.Keys.Note, StringComparison.Ordinal);
+        Assert.DoesNotContain("keys of the server", made.Keys.Note, StringComparison.Ordinal);
+
+        var notes = (await installation.RestoreAsync(installation.ArchiveOf(made), force: true)).Notes;
+        Assert.Contains(notes, static n => n.StartsWith("The settings file was not taken from the backup", StringComparison.Ordinal));
+        Assert.DoesNotContain(notes, static n => n.Contains("keys of the server", StringComparison.Ordinal));
+
+        using var cli = installation.Cli();
+        await cli.RunAsync("doctor");
+        Assert.Contains($"· backup key: {settings} has secrets in it", cli.Output.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("backup key: keys are not", cli.Output.ToString(), StringComparison.Ordinal);
     }
 
     private static bool IsVerified(StoredBackup backup) => backup.Record?.Verification is { Ok: true };

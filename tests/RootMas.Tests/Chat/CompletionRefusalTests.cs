@@ -32,7 +32,7 @@ public sealed class CompletionRefusalTests
     {
         await using var world = await ChatWorld.StartAsync();
         await SaysAsync(await world.App.SendAsync(HttpMethod.Post, Route, Good, ("Idempotency-Key", "a b")), 400,
-            "'Idempotency-Key' must be given once, 1 to 255 printable ASCII characters without spaces. Nothing was done.");
+            "Idempotency-Key must be given once: 1 to 255 printable ASCII characters without spaces. Nothing was done.");
         using var first = await world.App.SendAsync(HttpMethod.Post, Route, Good, ("Idempotency-Key", "k"));
         Assert.Equal(HttpStatusCode.OK, first.StatusCode);
         var told = await SaysAsync(await world.App.SendAsync(HttpMethod.Post, Route, Good.Replace("Hi", "Ho", StringComparison.Ordinal), ("Idempotency-Key", "k")), 422);

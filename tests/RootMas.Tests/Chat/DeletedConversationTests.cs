@@ -1,7 +1,10 @@
 using System.Net;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+using RootMas.LlmSimulator;
 using RootMas.Server.Chat;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Outbox;
 using RootMas.Tests.Identity.Audit;
 using RootMas.Tests.Knowledge.Documents;
 using RootMas.Tests.Support;
@@ -47,9 +50,7 @@ public abstract class DeletedConversationTests(DatabaseKind kind) : OnDatabase(k
         var works = (await ann.PostAsync($"/api/v1/conversations/{conversation}/runs", new { message = "slowly", team = "solo", parent_id = leaf }, HttpStatusCode.Accepted)).Text("run_id");
         string[] runs = [first.Text("run_id"), asks, child, works];
 
-        using var deletion = new HttpRequestMessage(HttpMethod.Delete, $"/api/v1/conversations/{conversation}");
-        deletion.Headers.TryAddWithoutValidation("If-Match", "*");
-        Assert.Equal(HttpStatusCode.NoContent, (await ann.Client.SendAsync(deletion)).StatusCode);
+        await DeleteAsync(ann, conversation);
 
         await Wait.UntilAsync(
             static async at =>
@@ -86,31 +87,98 @@ public abstract class DeletedConversationTests(DatabaseKind kind) : OnDatabase(k
     [DatabaseFact]
     public async Task What_is_left_of_a_deleted_conversation_is_neither_retried_nor_shared()
     {
-        await using var world = await ChatWorld.StartAsync(Script);
+        await using var world = await ChatWorld.StartAsync(Script, configure: static o => o.Services = LeaveRuns);
         using var ann = await world.App.AsAsync("ann");
         using var bob = await world.App.AsAsync("bob");
         await ann.PostAsync("/api/v1/chat", new { message = "Hello", team = "solo" });
-        await ann.PostAsync("/v1/chat/completions", new { model = "solo", messages = new[] { new { role = "user", content = "And a call" } } });
-        List<(string Run, string Conversation)> all = [.. (await ann.GetAsync("/api/v1/runs")).GetProperty("items").EnumerateArray().Select(static r => (r.Text("id"), r.Text("conversation_id")))];
+        await CallAsync(ann);
+        var all = await RunsAsync(ann);
         Assert.Equal(2, all.Count);
         foreach (var (run, conversation) in all)
         {
-            using var deletion = new HttpRequestMessage(HttpMethod.Delete, $"/api/v1/conversations/{conversation}");
-            deletion.Headers.TryAddWithoutValidation("If-Match", "*");
-            using var deleted = await ann.Client.SendAsync(deletion);
-            Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
+            await DeleteAsync(ann, conversation);
             foreach (var verb in (string[])["retry", "share"])
             {
                 var refused = await ann.PostAsync($"/api/v1/runs/{run}/{verb}", new { }, HttpStatusCode.NotFound);
-                Assert.Matches("^(conversation|run)_not_found$", refused.Text("code")); // the latter once it has gone
+                Assert.Equal("conversation_not_found", refused.Text("code"));
             }
 
             await bob.GetAsync($"/api/v1/runs/{run}", HttpStatusCode.NotFound);
             await bob.GetAsync($"/api/v1/runs/{run}/events", HttpStatusCode.NotFound);
         }
 
-        var left = (await ann.GetAsync("/api/v1/runs")).GetProperty("items").EnumerateArray().Select(static r => r.Text("id"));
-        Assert.Empty(left.Except(all.Select(static a => a.Run))); // nothing was begun
+        Assert.Equal(all, await RunsAsync(ann)); // nothing was begun
         Assert.DoesNotContain(await world.App.AuditAsync(), static r => r.Action == "run.share" && r.Outcome == "done");
     }
+
+    /// <summary>The retry has looked, and the transaction that makes its run comes after the one that deletes.</summary>
+    [DatabaseTheory]
+    [InlineData("answered")]
+    [InlineData("call")]
+    [InlineData("never had its turn")]
+    public async Task A_retry_that_a_deletion_comes_before_begins_nothing(string message)
+    {
+        var held = new HeldWrites();
+        await using var world = await ChatWorld.StartAsync(Script, configure: o => o.Services = services =>
+        {
+            LeaveRuns(services);
+            held.AddTo(services);
+        });
+        using var ann = await world.App.AsAsync("ann");
+        var run = message switch
+        {
+            "answered" => (await ann.PostAsync("/api/v1/chat", new { message = "Hello", team = "solo" })).Text("run_id"),
+            "call" => await CallAsync(ann),
+            _ => await WaitInVainAsync(world, ann),
+        };
+        var before = await RunsAsync(ann);
+        var retry = held.PostAsync(ann.Client, $"/api/v1/runs/{run}/retry", new { });
+        await held.HoldAsync(1);
+        await DeleteAsync(ann, before.Single(r => r.Run == run).Conversation);
+        held.Release();
+        Assert.Equal("conversation_not_found", (await TestUser.JsonAsync(await retry, HttpStatusCode.NotFound)).Text("code"));
+        Assert.Equal(before, await RunsAsync(ann));
+    }
+
+    /// <summary>Nobody hears of deleted conversations, so that their runs stay.</summary>
+    private static void LeaveRuns(IServiceCollection services) =>
+        services.Remove(services.Single(static s => s.ServiceType == typeof(OutboxSubscription) && s.ImplementationInstance is OutboxSubscription { Topic: DeletedConversations.Topic }));
+
+    private static async Task DeleteAsync(TestUser user, string conversation)
+    {
+        using var deletion = new HttpRequestMessage(HttpMethod.Delete, $"/api/v1/conversations/{conversation}");
+        deletion.Headers.TryAddWithoutValidation("If-Match", "*");
+        using var deleted = await user.Client.SendAsync(deletion);
+        Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
+    }
+
+    /// <returns>Its run.</returns>
+    private static async Task<string> CallAsync(TestUser user)
+    {
+        var known = await RunsAsync(user);
+        await user.PostAsync("/v1/chat/completions", new { model = "solo", messages = new[] { new { role = "user", content = "And a call" } } });
+        return Assert.Single((await RunsAsync(user)).Except(known)).Run;
+    }
+
+    /// <returns>The run of a message that stood behind another one, and was taken back before that was answered.</returns>
+    private static async Task<string> WaitInVainAsync(ChatWorld world, TestUser user)
+    {
+        var conversation = (await user.PostAsync("/api/v1/conversations", new { team = "solo" }, HttpStatusCode.Created)).Text("id");
+        var path = $"/api/v1/conversations/{conversation}/runs";
+        var hold = world.Sim.Hold(new HoldSpec { Call = 1 });
+        var first = (await user.PostAsync(path, new { message = "Hello" }, HttpStatusCode.Accepted)).Text("run_id");
+        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(60));
+        var second = (await user.PostAsync(path, new { message = "Hello again" }, HttpStatusCode.Accepted)).Text("run_id");
+        await user.PostAsync($"/api/v1/runs/{second}/cancel", new { }, HttpStatusCode.Accepted);
+        await StatusAsync(user, second, "cancelled");
+        hold.Release();
+        await StatusAsync(user, first, "completed");
+        return second;
+    }
+
+    private static Task StatusAsync(TestUser user, string run, string status) => Wait.UntilAsync(
+        static async at => (await at.user.GetAsync($"/api/v1/runs/{at.run}")).Text("status") == at.status, (user, run, status), $"The run is not {status}");
+
+    private static async Task<List<(string Run, string Conversation)>> RunsAsync(TestUser user) =>
+        [.. (await user.GetAsync("/api/v1/runs")).GetProperty("items").EnumerateArray().Select(static r => (r.Text("id"), r.Text("conversation_id")))];
 }

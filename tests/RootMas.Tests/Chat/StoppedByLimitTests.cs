@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json;
 using RootMas.Server.Platform.Data;
 using RootMas.Tests.Support;
@@ -20,10 +21,12 @@ public abstract class StoppedByLimitTests(DatabaseKind kind) : OnDatabase(kind)
         default: { tool_calls: [ { name: calculator, arguments: { expression: "{{n}}+1" } } ] }
         """;
 
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
     [DatabaseFact]
     public async Task Why_a_limit_stopped_a_run_is_known_to_whoever_answers_what_is_said_next()
     {
-        await using var world = await ChatWorld.StartAsync(Script, configure: static o => o.ConfigFiles["teams.yaml"] = Teams);
+        await using var world = await StartAsync();
         var stopped = await world.AskAsync(new { message = "go" });
         var conversation = stopped.GetProperty("conversation_id").GetString()!;
         var run = await world.App.GetJsonAsync($"/api/v1/runs/{stopped.GetProperty("run_id").GetString()}");
@@ -37,6 +40,47 @@ public abstract class StoppedByLimitTests(DatabaseKind kind) : OnDatabase(kind)
         await world.AskAsync(new { message = "thanks", conversation_id = conversation });
         Assert.Equal([.. said, "thanks"], Said(world));
         Assert.Equal(["go", "why did that fail?", "Because of the limit.", "thanks", "Welcome."], (await world.PathAsync(conversation)).Select(static m => m.GetProperty("content").GetString()));
+    }
+
+    [DatabaseFact]
+    public async Task What_a_retry_has_answered_was_not_stopped()
+    {
+        await using var world = await StartAsync();
+        var stopped = await world.AskAsync(new { message = "go" });
+        world.Sim.Use("default: { text: \"Done.\" }");
+        var again = await RetryAsync(world, stopped.GetProperty("run_id").GetString()!);
+        Assert.Equal("completed", await world.StatusAsync(again));
+
+        await world.AskAsync(new { message = "thanks", conversation_id = stopped.GetProperty("conversation_id").GetString()! });
+        Assert.Equal(["go", "thanks"], Said(world));
+    }
+
+    [DatabaseFact]
+    public async Task Why_a_limit_stopped_a_retry_is_known_too()
+    {
+        await using var world = await StartAsync();
+        var conversation = await world.NewConversationAsync("one");
+        var hold = world.Sim.Hold(new() { Call = 1 });
+        var first = (await world.SendAsync(conversation, new { message = "go" })).GetProperty("run_id").GetString()!;
+        await hold.Reached.WaitAsync(Patience);
+        await world.App.PostJsonAsync($"/api/v1/runs/{first}/cancel", new { }, HttpStatusCode.Accepted);
+        await world.EventsAsync(first);
+        hold.Release();
+        var again = await world.App.GetJsonAsync($"/api/v1/runs/{await RetryAsync(world, first)}");
+        Assert.Equal("guard_steps", again.GetProperty("error_code").GetString());
+
+        await world.AskAsync(new { message = "why did that fail?", conversation_id = conversation });
+        Assert.Equal(["go", $"[Note from the system] The work on this was stopped before it was done: {again.GetProperty("reason").GetString()}", "why did that fail?"], Said(world));
+    }
+
+    private static Task<ChatWorld> StartAsync() => ChatWorld.StartAsync(Script, configure: static o => o.ConfigFiles["teams.yaml"] = Teams);
+
+    /// <summary>Until its end.</summary>
+    private static async Task<string> RetryAsync(ChatWorld world, string run)
+    {
+        var again = (await world.App.PostJsonAsync($"/api/v1/runs/{run}/retry", new { }, HttpStatusCode.Accepted)).GetProperty("id").GetString()!;
+        await world.EventsAsync(again);
+        return again;
     }
 
     /// <summary>What the last request to the model has as the user's.</summary>

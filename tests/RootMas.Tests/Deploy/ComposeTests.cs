@@ -129,7 +129,7 @@ public sealed partial class ComposeTests
         }
     }
 
-    /// <summary>What of the program is open in development, profile by profile: docs/operations.md says the same.</summary>
+    /// <summary>What of the program is open in development, profile by profile.</summary>
     [Fact]
     public void In_development_profile_core_answers_plain_http_and_cluster_goes_through_the_proxy()
     {
@@ -137,8 +137,6 @@ public sealed partial class ComposeTests
         var open = Compose["services"].Members.Where(s => s.Key is "rootmas" or "server" or "worker").ToDictionary(s => s.Value["profiles"].Texts[0] + " " + s.Key, s => string.Join(' ', development[$"services/{s.Key}/ports"].Texts), StringComparer.Ordinal);
         Assert.Equal("127.0.0.1:8000:8000", open["core rootmas"]);
         Assert.Equal(("", ""), (open["cluster server"], open["cluster worker"]));
-        Assert.Contains("in profile core plain http on port 8000. In profile cluster the servers are reached through Caddy", File.ReadAllText(Repository.PathOf("docs", "operations.md")), StringComparison.Ordinal);
-        Assert.Contains("for profile in core cluster; do\n  docker compose --env-file \"$env\" -f deploy/compose/compose.yaml -f deploy/compose/compose.dev.yaml --profile", File.ReadAllText(Repository.PathOf(".ci", "manifests")), StringComparison.Ordinal);
     }
 
     /// <summary>The start of an instance, as compose gives it to the shell, in a folder that stands in for the volume.</summary>

@@ -132,7 +132,7 @@ public sealed partial class WorkflowTests
         }
     }
 
-    /// <summary>A tag is pushed with no commit before it (forty zeros): it is compared with the release before, not with the commit before, and never with nothing.</summary>
+    /// <summary>A tag is pushed with no commit before it (forty zeros), a forced push with one that is gone: it is compared with the release before, not with the commit before, and never with nothing.</summary>
     [InstalledFact("node", "git")]
     public async Task A_release_is_compared_with_the_release_before()
     {
@@ -173,8 +173,14 @@ public sealed partial class WorkflowTests
         Assert.Equal(0, (await ApiAsync("HEAD~1")).ExitCode);
         var released = await ApiAsync(none);
         Assert.True(released.ExitCode == 1 && released.Stdout.Contains("compared with v0.1.0", StringComparison.Ordinal) && released.Stderr.Contains("GET /b: is gone", StringComparison.Ordinal), released.Said);
-        var unknown = await ApiAsync(new string('a', 40));
+        var gone = new string('a', 40);
+        var forced = await ApiAsync(gone);
+        Assert.True(forced.ExitCode == 1 && forced.Stdout.Contains($"no commit '{gone}' here", StringComparison.Ordinal) && forced.Stdout.Contains("compared with v0.1.0", StringComparison.Ordinal) && forced.Stderr.Contains("GET /b: is gone", StringComparison.Ordinal), forced.Said);
+        var unknown = await ApiAsync("no-such-branch");
         Assert.True(unknown.ExitCode == 1 && unknown.Stderr.Contains("there is no commit", StringComparison.Ordinal), unknown.Said);
+        await GitAsync("tag", "--delete", "v0.1.0", "v0.2.0");
+        var before = await ApiAsync(gone);
+        Assert.True(before.ExitCode == 0 && before.Stdout.Contains("compared with HEAD~1", StringComparison.Ordinal), before.Said);
     }
 
     [NodeFact]

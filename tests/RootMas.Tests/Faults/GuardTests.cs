@@ -1,3 +1,4 @@
+using System.Net;
 using RootMas.LlmSimulator;
 using RootMas.Runtime.Runs;
 using RootMas.Tests.Chat;
@@ -73,6 +74,35 @@ public sealed class GuardTests
         Assert.Contains(told, hint.Hint, StringComparison.Ordinal);
         Assert.Equal(calls, world.Sim.Calls.Count);
         await checker.CheckAsync();
+    }
+
+    [Fact]
+    public async Task Who_is_near_two_limits_is_told_both()
+    {
+        await using var world = await StartAsync("rules: [ { match: { last_user: \"Finish now\" }, answer: { text: \"What there is.\", usage: { input: 1, output: 1 } } } ]\ndefault: { " + Other + ", usage: { input: 900, output: 10 } }");
+        var answer = await world.AskAsync(new { message = "go", team = "one" });
+        Assert.Equal("What there is.", answer.GetProperty("response").GetString());
+        var checker = Checker(world);
+        Assert.Equal(["steps", "tokens"], (await checker.EventsAsync(answer.GetProperty("run_id").GetString()!)).OfType<GuardHinted>().Select(static h => h.Guard));
+        Assert.Contains("10 of their 12 steps", world.Sim.Calls[^1].Body, StringComparison.Ordinal);
+        Assert.Contains("4550 of their 5000 tokens", world.Sim.Calls[^1].Body, StringComparison.Ordinal);
+        await checker.CheckAsync();
+    }
+
+    [Fact]
+    public async Task A_retry_is_told_of_its_own_limits_and_not_of_those_of_the_run_that_it_goes_on_from()
+    {
+        await using var world = await StartAsync("default: { " + Other + ", usage: { input: 1, output: 1 } }");
+        var checker = Checker(world);
+        var stopped = (await world.AskAsync(new { message = "go", team = "one" })).GetProperty("run_id").GetString()!;
+        var before = await checker.EventsAsync(stopped);
+        Assert.Single(before.OfType<GuardHinted>());
+        var again = (await world.App.PostJsonAsync($"/api/v1/runs/{stopped}/retry", new { from_seq = 1000 }, HttpStatusCode.Accepted)).GetProperty("id").GetString()!;
+        await world.EventsAsync(again);
+        var after = await checker.EventsAsync(again);
+        var hint = Assert.Single(after.OfType<GuardHinted>());
+        Assert.Contains("10 of their 12 steps", hint.Hint, StringComparison.Ordinal);
+        Assert.Equal(before.OfType<ToolCompleted>().Count() + 5, after.OfType<ToolCompleted>().Count(t => t.Seq < hint.Seq));
     }
 
     [Fact]

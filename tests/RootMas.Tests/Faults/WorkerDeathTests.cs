@@ -33,16 +33,18 @@ public sealed class WorkerDeathTests(RabbitServer rabbit, ITestOutputHelper outp
     [RabbitFact]
     public async Task A_worker_that_stood_still_beyond_its_lease_finds_its_run_finished_by_another()
     {
-        await using var world = await WorkerProcesses.StartAsync(Script, workers: 2, rabbit, ("Runs:Lease", "00:00:08"), ("Runs:Renewal", "00:00:01"));
+        await using var world = await WorkerProcesses.StartAsync(Script, workers: 2, rabbit, StandingStill);
         await StandStillAsync(world, HoldPoint.Before);
     }
 
     [PostgresFact]
     public async Task What_the_model_of_a_worker_that_stood_still_has_written_is_paid_once_and_in_no_doubt()
     {
-        await using var world = await WorkerProcesses.StartAsync("""default: { text: "Done, and at some length, so that half of it is on its way." }""", workers: 2, settings: [("Runs:Lease", "00:00:08"), ("Runs:Renewal", "00:00:01")]);
+        await using var world = await WorkerProcesses.StartAsync("""default: { text: "Done, and at some length, so that half of it is on its way." }""", workers: 2, settings: StandingStill);
         await StandStillAsync(world, HoldPoint.Middle);
     }
+
+    private static (string Key, string Value)[] StandingStill => [("Runs:Lease", "00:00:08"), ("Runs:Renewal", "00:00:01"), ("Models:InputPrice", "10"), ("Models:OutputPrice", "10")];
 
     private static async Task StandStillAsync(WorkerProcesses world, HoldPoint point)
     {

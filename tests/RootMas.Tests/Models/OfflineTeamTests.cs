@@ -48,6 +48,22 @@ public sealed class OfflineTeamTests
         Assert.All(calls, static c => Assert.DoesNotContain("Done when", c, StringComparison.Ordinal));
     }
 
+    /// <summary>Only of a plan's task is there more than was asked for.</summary>
+    [Theory]
+    [InlineData("solo")]
+    [InlineData("review")]
+    public async Task What_people_write_is_read_to_its_end(string team)
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        var answer = await alice.PostAsync("/api/v1/chat", new { message = "Read the handbook.\n\nDone when: it has three points.", team });
+        var calls = new List<string>();
+        await AddCallsAsync(alice, await alice.GetAsync($"/api/v1/runs/{answer.GetProperty("run_id").GetString()}?tree=1"), calls);
+        var searches = calls.FindAll(static c => c.Contains("knowledge_search", StringComparison.Ordinal));
+        Assert.NotEmpty(searches);
+        Assert.All(searches, static s => Assert.Contains("Done when: it has three points.", s, StringComparison.Ordinal));
+    }
+
     /// <summary>What was asked of tools by a run and all below it.</summary>
     private static async Task AddCallsAsync(TestUser user, JsonElement run, List<string> calls)
     {

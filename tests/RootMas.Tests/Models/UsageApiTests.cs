@@ -106,6 +106,32 @@ public abstract class UsageApiTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal((3, 1, 0.00251), (values.GetProperty("model_calls").GetInt32(), values.GetProperty("model_failures").GetInt32(), values.GetProperty("cost_usd").GetDouble()));
     }
 
+    /// <summary>On a day with millions of rows a sum takes seconds, and every open dashboard asks for it all the time.</summary>
+    [DatabaseFact]
+    public async Task What_took_long_to_sum_is_given_again_until_the_day_is_over()
+    {
+        await using var app = await TestApp.StartAsync();
+        var clock = new ManualTimeProvider(Noon.AddHours(12).AddMinutes(-2));
+        var database = new SlowDatabase(app.Get<IDatabase>(), clock, TimeSpan.FromSeconds(3));
+        using var figures = new DayFigures(database, clock);
+        async Task<int> CallsAsync()
+        {
+            var values = new Dictionary<string, double>(StringComparer.Ordinal);
+            await figures.AddAsync(values, default);
+            return (int)values["model_calls"];
+        }
+
+        await AddAsync(app, "ann", "meta", "big", 2_000, Noon, "run-1");
+        Assert.All(await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => CallsAsync())), static calls => Assert.Equal(1, calls));
+        await AddAsync(app, "ann", "meta", "big", 2_000, Noon, "run-1");
+        clock.Advance(TimeSpan.FromSeconds(59));
+        Assert.Equal((1, 1), (await CallsAsync(), database.Looks));
+        clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal((2, 2), (await CallsAsync(), database.Looks));
+        clock.Advance(TimeSpan.FromSeconds(55)); // it is 00:00:01
+        Assert.Equal((0, 3), (await CallsAsync(), database.Looks));
+    }
+
     [DatabaseTheory]
     [InlineData("by=colour", "by")]
     [InlineData("bucket=second", "bucket")]
@@ -141,6 +167,19 @@ public abstract class UsageApiTests(DatabaseKind kind) : OnDatabase(kind)
                 Usage = new TokenUsage(1000, 200, 50), Cost = new Money(cost), LatencyMs = outcome == "ok" ? 120 : 9_000, TtftMs = 30, CreatedAt = at,
             },
             CancellationToken.None);
+
+    /// <summary>By a clock of its own.</summary>
+    private sealed class SlowDatabase(IDatabase inner, ManualTimeProvider clock, TimeSpan each) : WrappedDatabase(inner)
+    {
+        public int Looks { get; private set; }
+
+        public override Task<T> ReadAsync<T>(Func<DbSession, ValueTask<T>> work, CancellationToken cancellationToken)
+        {
+            Looks++; // one at a time
+            clock.Advance(each);
+            return Inner.ReadAsync(work, cancellationToken);
+        }
+    }
 }
 
 public sealed class UsageApiOnSqliteTests() : UsageApiTests(DatabaseKind.Sqlite);

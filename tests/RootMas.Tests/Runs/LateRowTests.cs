@@ -8,6 +8,7 @@ using RootMas.Runtime.Teams;
 using RootMas.Server.Models;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Runs;
+using RootMas.Tests.Identity.Audit;
 using RootMas.Tests.Support;
 using Wait = RootMas.Tests.Support.Wait;
 
@@ -32,6 +33,35 @@ public abstract class LateRowTests(DatabaseKind kind) : OnDatabase(kind)
         await LedgerOf(h).AppendAsync(late, default);
         await h.Store.KeepAsync([late]); // whose answer was lost comes again
         await CheckAsync(h, run.Id, "cancelled", Again + Used);
+    }
+
+    /// <summary>Another request for the same message may have left after it, and nobody knows what became of that.</summary>
+    [DatabaseFact]
+    public async Task A_late_row_of_a_request_that_failed_is_booked_and_leaves_the_one_in_doubt()
+    {
+        await using var h = new RunsHarness();
+        var run = await AskingAsync(h);
+        await EndedAsync(h, run.Id);
+        await LedgerOf(h).AppendAsync(Late(run.Id, "timeout"), default);
+        Assert.Equal(["in_doubt", "timeout"], (await OutcomesAsync(h, run.Id)).Order(StringComparer.Ordinal));
+        await CheckAsync(h, run.Id, 700, Again + Used);
+
+        await LedgerOf(h).AppendAsync(Late(run.Id, "ok"), default);
+        Assert.Equal(["ok", "timeout"], (await OutcomesAsync(h, run.Id)).Order(StringComparer.Ordinal));
+        await CheckAsync(h, run.Id, 1_400, Again + Used + Used);
+    }
+
+    /// <summary>With the parts as the server puts them together.</summary>
+    [DatabaseFact]
+    public async Task A_row_that_comes_when_its_run_has_ended_is_in_what_the_server_says_that_it_cost()
+    {
+        await using var app = await TestApp.StartAsync();
+        var id = (await app.PostJsonAsync("/api/v1/chat", new { message = "Hi", team = "solo" })).Text("run_id");
+        var before = await app.GetJsonAsync($"/api/v1/runs/{id}");
+        Assert.Equal(("completed", "0.00"), (before.Text("status"), before.Text("cost_usd"))); // the offline model's
+        await app.Get<LedgerStore>().AppendAsync(Late(id) with { OwnerId = before.Text("owner_id") }, default);
+        var after = await app.GetJsonAsync($"/api/v1/runs/{id}");
+        Assert.Equal(("0.0007", "0.0007"), (after.Text("cost_usd"), after.Text("tree_cost_usd")));
     }
 
     [DatabaseFact]
@@ -140,8 +170,13 @@ public abstract class LateRowTests(DatabaseKind kind) : OnDatabase(kind)
     private static async Task CheckAsync(RunsHarness h, string run, string outcome, TokenUsage usage)
     {
         Assert.Equal(outcome, Assert.Single(await OutcomesAsync(h, run)));
+        await CheckAsync(h, run, 700, usage);
+    }
+
+    private static async Task CheckAsync(RunsHarness h, string run, long cost, TokenUsage usage)
+    {
         var row = (await h.Ownership.RowAsync(run, default))!;
-        Assert.Equal((new Money(700), 700L, usage), (row.Cost, row.Tree.CostMicroUsd, row.Usage));
+        Assert.Equal((new Money(cost), cost, usage), (row.Cost, row.Tree.CostMicroUsd, row.Usage));
         Assert.Equal(usage.InputTokens + usage.OutputTokens, row.Tree.Tokens);
     }
 

@@ -57,6 +57,8 @@ public sealed class ApprovedNumbersTests
             cancellationToken);
 
         public ValueTask<IReadOnlyList<InboxItem>> ReadInboxAsync(string runId, long after, CancellationToken cancellationToken) => inner.ReadInboxAsync(runId, after, cancellationToken);
+
+        public ValueTask KeepAsync(IReadOnlyList<LedgerEntry> rows) => inner.KeepAsync(rows);
     }
 
     private sealed class PayTool : Tool

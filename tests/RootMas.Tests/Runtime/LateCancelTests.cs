@@ -67,5 +67,7 @@ public sealed class LateCancelTests
             await Task.Yield();
             return await inner.ReadInboxAsync(runId, after, cancellationToken);
         }
+
+        public ValueTask KeepAsync(IReadOnlyList<LedgerEntry> rows) => inner.KeepAsync(rows);
     }
 }

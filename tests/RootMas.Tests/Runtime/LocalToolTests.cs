@@ -140,6 +140,8 @@ public sealed class LocalToolTests
 
         public ValueTask<IReadOnlyList<InboxItem>> ReadInboxAsync(string runId, long after, CancellationToken cancellationToken) => inner.ReadInboxAsync(runId, after, cancellationToken);
 
+        public ValueTask KeepAsync(IReadOnlyList<LedgerEntry> rows) => inner.KeepAsync(rows);
+
         private async ValueTask<AppendResult> AnswerAsync(RunAppend append, CancellationToken cancellationToken)
         {
             while (becomes == First.Written && append.Create is null && !inner.Exists(append.RunId))

@@ -69,6 +69,9 @@ public sealed class CrashingHost : IRunJournal, IRunSink, IToolCatalog
     public ValueTask<IReadOnlyList<InboxItem>> ReadInboxAsync(string runId, long after, CancellationToken cancellationToken) =>
         _inner.ReadInboxAsync(runId, after, cancellationToken);
 
+    /// <summary>A process that died writes nothing any more.</summary>
+    public ValueTask KeepAsync(IReadOnlyList<LedgerEntry> rows) => ValueTask.CompletedTask;
+
     /// <summary>Drives one root run to its end and returns its id.</summary>
     public async Task<string> RunAsync(string input)
     {

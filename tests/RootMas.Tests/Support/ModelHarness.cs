@@ -46,7 +46,7 @@ internal sealed class ModelHarness : IAsyncDisposable
         var server = await FakeModelServer.StartAsync();
         var harness = new ModelHarness(server, connectTimeout);
         await harness._database.Database.OpenAsync();
-        harness.Ledger = new LedgerStore(harness._database.Database);
+        harness.Ledger = new LedgerStore(harness._database.Database, LedgerSql.InsertAsync);
         var at = new ModelProvider { Name = "fake", BaseUrl = server.BaseUrl, Key = "secret", KeySource = "FAKE_KEY", Attempts = 1, RetryDelay = TimeSpan.FromMilliseconds(1) };
         at = provider?.Invoke(at) ?? at;
         var models = Models.Append("found-embed").ToDictionary(

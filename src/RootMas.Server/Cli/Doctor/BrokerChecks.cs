@@ -19,6 +19,7 @@ internal static class BrokerChecks
         {
             var factory = new ConnectionFactory { Uri = new Uri(options.Uri), RequestedConnectionTimeout = options.ConfirmTimeout, AutomaticRecoveryEnabled = false, ClientProvidedName = "rootmas doctor" };
             await using var connection = await factory.CreateConnectionAsync(cancellationToken);
+            await using var channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken); // a virtual host that is not there is told only now
             return [Version(connection), await NamesAsync(connection, options, database, cancellationToken)];
         }
         catch (Exception e) when (e is RabbitMQClientException or IOException or TimeoutException) // one that was never made is an IOException too

@@ -133,19 +133,35 @@ internal static class ServiceChecks
     }
 
     /// <summary>Without the operator's key an archive cannot bring back what the server's keys protect, and a check of it still finds it whole.</summary>
-    private static List<Finding> BackupKey(SettingsTree tree)
+    private static IEnumerable<Finding> BackupKey(SettingsTree tree)
     {
+        const string What = "backup key";
         using var data = new DataDirectory(tree.DataPath);
         var setup = BackupCommand.SetupOf(tree, data);
+        var content = new BackupContent(setup);
+        if (setup.Key is null && HasKeys(content))
+        {
+            yield return Finding.Note(What, "keys are not in backups: one that is restored elsewhere lets nobody in with their password, and has no secrets that were entered", HintFor(data.File("keys")));
+        }
+
+        if (setup.Key is null && content.SettingsHoldSecrets)
+        {
+            var file = Path.Combine(tree.ConfigPath, BackupContent.SettingsFile);
+            yield return Finding.Note(What, $"{file} has secrets in it, so it is not in backups", HintFor(file));
+        }
+
+        static string HintFor(string path) => $"Set {BackupSetup.KeyVariable} (docs/backups.md), or keep a copy of {path} elsewhere.";
+    }
+
+    private static bool HasKeys(BackupContent content)
+    {
         try
         {
-            return setup.Key is null && new BackupContent(setup).HasSecrets
-                ? [Finding.Note("backup key", "keys are not in backups: one that is restored elsewhere lets nobody in with their password, and has no secrets that were entered", $"Set {BackupSetup.KeyVariable} (docs/backups.md), or keep a copy of {data.File("keys")} elsewhere.")]
-                : [];
+            return content.HasKeys;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return []; // keys that this user may not look at: the data directory's own check says it
+            return false; // keys that this user may not look at: the data directory's own check says it
         }
     }
 

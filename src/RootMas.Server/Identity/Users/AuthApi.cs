@@ -103,8 +103,7 @@ public static class AuthApi
         return TypedResults.Ok(new MeAnswer
         {
             User = new SignedInUser { Id = caller.UserId, Username = caller.Username, Role = caller.Role },
-            // A service token has its user's rights, and may see what waits; only people decide.
-            Permissions = [.. caller.Permissions.Where(p => caller.Credential is not CredentialKind.ServiceToken || p != Permissions.DecideApprovals).Order(StringComparer.Ordinal)],
+            Permissions = [.. caller.Permissions.Order(StringComparer.Ordinal)],
             Limits = user?.Limits ?? new UserLimits(),
             Credential = caller.Credential,
             SessionId = caller.SessionId,

@@ -158,8 +158,7 @@ internal sealed partial class GraphReader(GraphQueue queue, MemoryStore store, M
             {
                 LogModel(job.ChunkId, exception.ErrorClass);
                 await store.Database.WriteAsync(session => LedgerAsync(session, call), cancellationToken);
-                var passes = exception.RetryLater || exception.ErrorClass is "budget" or "auth" or "credit"; // is waited for: nothing was wrong with the text
-                await queue.GiveBackAsync(job, _claim, passes ? Outage : TimeSpan.FromSeconds(30 * job.Attempts), counts: !passes, cancellationToken);
+                await queue.GiveBackAsync(job, _claim, exception.Passes ? Outage : TimeSpan.FromSeconds(30 * job.Attempts), counts: !exception.Passes, cancellationToken);
                 return;
             }
         }

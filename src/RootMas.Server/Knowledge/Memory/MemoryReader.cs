@@ -206,11 +206,11 @@ internal sealed partial class MemoryReader(MemoryQueue queue, MemoryStore store,
         return found.FindAll(f => said.Contains(f.Fact.Source.RunId!));
     }
 
-    /// <summary>Outages, budgets that are used up, wrong keys and accounts without credit pass and are waited for, however long: nothing was wrong with the words. What no model can read is given up after a few tries.</summary>
+    /// <summary>What <see cref="ModelException.Passes"/> is waited for, however long. What no model can read is given up after a few tries.</summary>
     private async Task LaterAsync(MemoryBatch batch, ModelCall call, ModelException exception, CancellationToken cancellationToken)
     {
         await store.Database.WriteAsync(session => NoteAsync(session, call), cancellationToken);
-        var passes = exception.RetryLater || exception.ErrorClass is ModelException.Budget or "auth" or "credit";
+        var passes = exception.Passes;
         if (!passes && batch.Attempts >= MostAttempts)
         {
             MemoryMetrics.Read(batch.Jobs.Count, "given_up");

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Microsoft.Extensions.AI;
 using RootMas.Runtime.Agents;
-using RootMas.Runtime.Teams;
 
 namespace RootMas.Server.Models.Offline;
 
@@ -23,7 +22,7 @@ internal sealed class OfflineView
         Format = options?.ResponseFormat as ChatResponseFormatJson;
         Tools = (options?.Tools ?? []).ToDictionary(t => t.Name, t => t as AIFunctionDeclaration, StringComparer.Ordinal);
         var last = LastRequest(messages);
-        Request = last < 0 ? "" : Asked(messages[last].Text, Purpose);
+        Request = last < 0 ? "" : AskedPart.Of(messages[last]).Trim();
         Findings = [.. messages.Skip(last + 1).SelectMany(static m => TeamFinding.Of(m)).GroupBy(static f => f.Task ?? f.Agent, StringComparer.Ordinal).Select(static g => g.Last())];
         Results = [.. ResultsAfter(messages, last)];
         IsRussian = Cyrillic(Request) * 3 > Request.Count(char.IsLetter);
@@ -93,13 +92,6 @@ internal sealed class OfflineView
         }
 
         return -1;
-    }
-
-    /// <summary>Behind a task of a plan stands what others found for it: data, in which nothing is asked for.</summary>
-    private static string Asked(string text, string purpose)
-    {
-        var end = purpose == "answer" ? text.IndexOf(PlanLedger.DoneWhen, StringComparison.Ordinal) : -1;
-        return (end < 0 ? text : text[..end]).Trim();
     }
 
     private static IEnumerable<OfflineResult> ResultsAfter(IReadOnlyList<ChatMessage> messages, int last)

@@ -53,7 +53,7 @@ public sealed partial class PostgresDatabase
         {
             return await SendOnceAsync(writes, attempt, CancellationToken.None);
         }
-        catch (Exception error) when (IsOfOne(error))
+        catch (Exception error) when (!attempt.Committing && IsOfOne(error))
         {
             return false;
         }
@@ -69,10 +69,12 @@ public sealed partial class PostgresDatabase
             sends.Add(new NpgsqlCommand(ShortLocks), static _ => { });
         }
 
-        var session = new PostgresSendSession(sends, await NowAsync(lease.Connection));
-        foreach (var write in writes)
+        var now = await NowAsync(lease.Connection);
+        var sessions = new PostgresSendSession[writes.Count];
+        for (var i = 0; i < sessions.Length; i++)
         {
-            await write.Work(session);
+            sessions[i] = new PostgresSendSession(sends, now);
+            await writes[i].Work(sessions[i]);
         }
 
         attempt.Committing = true;
@@ -86,11 +88,16 @@ public sealed partial class PostgresDatabase
             throw;
         }
 
-        Saved(began, session.AfterCommits, writes.Count);
+        for (var i = 0; i < sessions.Length; i++)
+        {
+            writes[i].Unreadable = sessions[i].Unreadable;
+        }
+
+        Saved(began, [.. sessions.SelectMany(static s => s.AfterCommits)], writes.Count);
         return true;
     }
 
-    /// <summary>One of them is the reason, not the server: a lock, a conflict, a value.</summary>
+    /// <summary>One of them is the reason, not the server: a lock, a conflict, a statement.</summary>
     private static bool IsOfOne(Exception error) =>
         error is PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable }
         || (error is not StorageUnavailableException && !PostgresErrors.IsOutage(error) && !PostgresErrors.IsLostConnection(error));

@@ -1,3 +1,5 @@
+using System.Runtime.ExceptionServices;
+
 namespace RootMas.Server.Platform.Data;
 
 /// <summary>
@@ -42,6 +44,7 @@ internal sealed class PostgresGroups : IAsyncDisposable
         try
         {
             await alone(write);
+            write.Unreadable?.Throw();
         }
         finally
         {
@@ -149,19 +152,22 @@ internal sealed class SentWrite(Func<DbSession, ValueTask> work, string order)
 
     public string Order => order;
 
+    /// <summary>What its reader of rows threw, though it is durable.</summary>
+    public ExceptionDispatchInfo? Unreadable { get; set; }
+
     /// <summary>False: its caller has gone. From here on it is not given up any more.</summary>
     public bool Begin() => Interlocked.CompareExchange(ref state, 1, 0) == 0;
 
     /// <param name="failure">Null: it is durable.</param>
     public void Done(Exception? failure)
     {
-        if (failure is null)
+        if ((failure ?? Unreadable?.SourceException) is { } told)
         {
-            outcome.TrySetResult();
+            outcome.TrySetException(told);
         }
         else
         {
-            outcome.TrySetException(failure);
+            outcome.TrySetResult();
         }
     }
 

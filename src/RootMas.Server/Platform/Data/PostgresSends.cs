@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Runtime.ExceptionServices;
 using Npgsql;
 
 namespace RootMas.Server.Platform.Data;
@@ -78,6 +79,9 @@ internal sealed class PostgresSendSession(PostgresSends sends, DateTimeOffset no
     /// <summary>What was asked to run after the commit.</summary>
     public IReadOnlyList<Action> AfterCommits => afterCommit ?? [];
 
+    /// <summary>What a reader of rows threw: its own writer's affair, and none of the commit's, which was on its way by then.</summary>
+    public ExceptionDispatchInfo? Unreadable { get; private set; }
+
     /// <summary>It has no connection: it can be sent, not run.</summary>
     public override DbCommand Prepared(string sql) => new NpgsqlCommand(sql);
 
@@ -91,8 +95,22 @@ internal sealed class PostgresSendSession(PostgresSends sends, DateTimeOffset no
     {
         var command = (NpgsqlCommand)Prepared(read.Sql);
         read.Bind(command);
-        sends.Add(command, read.Row);
+        sends.Add(command, row => Read(read, row));
         return ValueTask.CompletedTask;
+    }
+
+    private void Read(RowRead read, DbDataReader row)
+    {
+        try
+        {
+            read.Row(row);
+        }
+#pragma warning disable CA1031 // whatever it is
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            Unreadable ??= ExceptionDispatchInfo.Capture(exception);
+        }
     }
 
     public override void AfterCommit(Action action) => (afterCommit ??= []).Add(action);

@@ -32,19 +32,21 @@ internal static partial class OwnVariables
     /// <summary>What other servers call it, and too far from our name to be found by its letters.</summary>
     private static readonly string[] Addresses = ["PORT", "HOST", "ADDRESS", "LISTEN", "BIND"];
 
-    /// <summary>Whether a file that <c>NAME_FILE</c> names may be opened for it without being asked.</summary>
-    public static bool IsOurs(string name) => name.StartsWith(Prefix, StringComparison.Ordinal) || Providers.Contains(name, StringComparer.Ordinal);
+    /// <summary>Whether a file that <c>NAME_FILE</c> names may be opened for it without being asked. It is not enough that a name looks like ours: what nobody reads refuses no start.</summary>
+    public static bool IsOurs(string name) =>
+        Read.Contains(name, StringComparer.Ordinal) || name.StartsWith(SettingPrefix, StringComparison.Ordinal) || Providers.Contains(name, StringComparer.Ordinal);
 
-    /// <summary>A line for each that begins as ours do and that nobody reads.</summary>
+    /// <summary>A line for each that begins as ours do and that nobody reads. Complete once the files that name variables were read.</summary>
     /// <param name="settings">All keys, <c>Section:Key</c>.</param>
     public static IEnumerable<string> Unread(Variables variables, IEnumerable<string> settings)
     {
-        var unread = variables.Names.Where(n => variables.Get(n) is { } value && IsUnread(n, value)).Order(StringComparer.Ordinal).ToList();
+        var unread = variables.Names.Where(n => variables.Get(n) is { } value && IsUnread(n, value) && !variables.IsNamed(n)).Order(StringComparer.Ordinal).ToList();
         return unread.Count == 0 ? [] : Notes();
 
         IEnumerable<string> Notes()
         {
-            string[] names = [.. Read, .. settings.Select(static k => SettingPrefix + k.Replace(":", "__", StringComparison.Ordinal))];
+            string[] values = [.. Read, .. settings.Select(static k => SettingPrefix + k.Replace(":", "__", StringComparison.Ordinal))];
+            string[] names = [.. values, .. values.Select(static n => n + Variables.FileSuffix)];
             return unread.Select(n => $"{n} ({variables.SourceOf(n)}): nothing reads a variable of this name, so it changes nothing. {Hint(n, names)}");
         }
     }

@@ -10,10 +10,11 @@ namespace RootMas.Server.Platform.Settings;
 /// </summary>
 public sealed class Variables
 {
-    private const string FileSuffix = "_FILE";
+    internal const string FileSuffix = "_FILE";
 
     private readonly Dictionary<string, (string Value, string Source, int Rank)> _values = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, string> _named = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, bool> _asked = new(StringComparer.Ordinal);
 
     private Variables()
     {
@@ -48,6 +49,7 @@ public sealed class Variables
     /// <exception cref="SettingsException">The file that it names cannot be read.</exception>
     public string? GetNamed(string name)
     {
+        _asked.TryAdd(name, true);
         if (!_values.TryGetValue(name + FileSuffix, out var file) || file.Value.Length == 0 || IsGivenAbove(file.Rank, name))
         {
             return Get(name);
@@ -56,6 +58,9 @@ public sealed class Variables
         var text = _named.GetOrAdd(name, static (asked, path) => TextOf(path, out var error) ?? throw new SettingsException([Unreadable(asked + FileSuffix, error)]), file.Value);
         return text.Length > 0 ? text : null;
     }
+
+    /// <summary>Whether a file of the operator named it, or what its file holds, up to now.</summary>
+    internal bool IsNamed(string name) => _asked.ContainsKey(name) || (name.EndsWith(FileSuffix, StringComparison.Ordinal) && _asked.ContainsKey(name[..^FileSuffix.Length]));
 
     /// <summary>Where the value came from: <c>environment</c>, <c>.env</c>, <c>file</c>.</summary>
     public string SourceOf(string name) => _values.TryGetValue(name, out var found) ? found.Source : "nowhere";

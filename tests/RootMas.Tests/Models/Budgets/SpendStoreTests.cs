@@ -29,7 +29,7 @@ public abstract class SpendStoreTests(DatabaseKind kind) : OnDatabase(kind), IAs
         _database = new TestDatabase(); // not where fields are made: which database it is is known afterwards
         await _database.Database.OpenAsync();
         _presence = new PostgresPresence(Database, _database.Options);
-        Ledger = new LedgerStore(Database);
+        Ledger = new LedgerStore(Database, LedgerSql.InsertAsync);
     }
 
     public virtual async Task DisposeAsync()

@@ -48,20 +48,19 @@ public sealed class PostgresGroupTests() : OnDatabase(DatabaseKind.Postgres)
     }
 
     [PostgresFact]
-    public async Task Who_gives_up_before_it_is_sent_has_written_nothing()
+    public async Task A_row_that_cannot_be_read_is_its_own_writers_affair()
     {
         await using var test = new TestDatabase(sql: Table);
         await test.Database.OpenAsync();
         await using var holder = await HoldAsync(test, 1, 2);
         Task[] held = [TouchAsync(test, 1), TouchAsync(test, 2)];
-        using var stop = new CancellationTokenSource();
-        var given = TouchAsync(test, 10, stop.Token);
-        await stop.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => given);
-        await TouchAsync(test, 11);
+        var unreadable = test.Database.WriteSentAsync(static session => session.SendReadAsync(new RowRead(Touch, static command => command.Set("id", 10L), static _ => throw new FormatException("not this"))), "010", default);
+        var others = Task.WhenAll(Enumerable.Range(11, 5).Select(id => TouchAsync(test, id)));
+        Assert.Equal("not this", (await Assert.ThrowsAsync<FormatException>(() => unreadable)).Message);
+        await others;
         await holder.DisposeAsync();
         await Task.WhenAll(held);
-        Assert.Equal(0, await test.ScalarAsync("SELECT sent FROM item WHERE id = 10"));
+        Assert.Equal(6, await test.ScalarAsync("SELECT count(*) FROM item WHERE id >= 10 AND sent = 1")); // durable all the same, and once
     }
 
     [PostgresFact]
@@ -77,13 +76,13 @@ public sealed class PostgresGroupTests() : OnDatabase(DatabaseKind.Postgres)
         Assert.Single(seen);
     }
 
-    private static async Task<long?> TouchAsync(TestDatabase test, int id, CancellationToken cancellationToken = default)
+    private static async Task<long?> TouchAsync(TestDatabase test, int id)
     {
         long? found = null;
         await test.Database.WriteSentAsync(
             session => session.SendReadAsync(new RowRead(Touch, command => command.Set("id", (long)id), row => found = row.GetInt64(0))),
             id.ToString("D3", CultureInfo.InvariantCulture),
-            cancellationToken);
+            default);
         return found;
     }
 
@@ -95,5 +94,119 @@ public sealed class PostgresGroupTests() : OnDatabase(DatabaseKind.Postgres)
         await using var command = new NpgsqlCommand($"BEGIN; SELECT id FROM item WHERE id IN ({string.Join(',', ids)}) FOR UPDATE", connection);
         await command.ExecuteNonQueryAsync();
         return connection;
+    }
+}
+
+/// <summary>Who goes with whom, and when.</summary>
+public sealed class PostgresLanesTests : IAsyncDisposable
+{
+    private readonly ManualTimeProvider time = new();
+    private readonly Queue<(IReadOnlyList<SentWrite> Group, TaskCompletionSource End)> sent = new();
+    private readonly SemaphoreSlim came = new(0);
+    private readonly PostgresGroups groups;
+
+    public PostgresLanesTests() => groups = new PostgresGroups(SendAsync, time);
+
+    [Fact]
+    public async Task Two_go_alone_and_those_that_come_meanwhile_together_in_order_and_at_most_sixteen()
+    {
+        var (first, second) = (new TaskCompletionSource(), new TaskCompletionSource());
+        Task[] alone = [RunAsync("a", first), RunAsync("b", second)];
+        var waiting = Enumerable.Range(0, 20).Select(i => RunAsync($"{19 - i:D2}")).ToList();
+        Assert.Empty(sent);
+
+        first.SetResult();
+        var (group, end) = await NextAsync();
+        Assert.Equal([.. Enumerable.Range(4, 16).Select(static i => $"{i:D2}")], group.Select(static w => w.Order)); // who waited longest, and of these in order
+        Assert.All(waiting, static one => Assert.False(one.IsCompleted));
+        End(group, end);
+        await Task.WhenAll(waiting[..16]);
+
+        (group, end) = await NextAsync();
+        Assert.Equal(["00", "01", "02", "03"], group.Select(static w => w.Order));
+        End(group, end);
+        second.SetResult();
+        await Task.WhenAll([.. waiting, .. alone]);
+        await RunAsync("free again", Ended());
+        Assert.Empty(sent);
+    }
+
+    [Fact]
+    public async Task A_lane_that_does_not_come_back_is_not_waited_for()
+    {
+        var (first, second) = (new TaskCompletionSource(), new TaskCompletionSource());
+        Task[] stuck = [RunAsync("a", first), RunAsync("b", second)];
+        var waiting = RunAsync("c");
+        time.Advance(TimeSpan.FromMilliseconds(49));
+        Assert.False(await came.WaitAsync(0));
+        time.Advance(TimeSpan.FromMilliseconds(1));
+        var (group, end) = await NextAsync();
+        End(group, end);
+        await waiting;
+        await RunAsync("d", Ended()); // there is a lane again
+
+        first.SetResult();
+        second.SetResult();
+        await Task.WhenAll(stuck);
+        await RunAsync("e", Ended());
+        Assert.Empty(sent);
+    }
+
+    [Fact]
+    public async Task Who_gives_up_before_it_is_sent_is_not_sent()
+    {
+        var (first, second) = (new TaskCompletionSource(), new TaskCompletionSource());
+        Task[] alone = [RunAsync("a", first), RunAsync("b", second)];
+        using var stop = new CancellationTokenSource();
+        var (given, kept) = (RunAsync("c", cancellationToken: stop.Token), RunAsync("d"));
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => given);
+        first.SetResult();
+        var (group, end) = await NextAsync();
+        Assert.Equal("d", Assert.Single(group).Order);
+        End(group, end);
+        second.SetResult();
+        await Task.WhenAll([kept, .. alone]);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await groups.DisposeAsync();
+        came.Dispose();
+    }
+
+    private static TaskCompletionSource Ended()
+    {
+        var ended = new TaskCompletionSource();
+        ended.SetResult();
+        return ended;
+    }
+
+    private static void End(IReadOnlyList<SentWrite> group, TaskCompletionSource end)
+    {
+        foreach (var write in group)
+        {
+            write.Done(null);
+        }
+
+        end.SetResult();
+    }
+
+    /// <param name="alone">Ends it, if it goes alone.</param>
+    private Task RunAsync(string order, TaskCompletionSource? alone = null, CancellationToken cancellationToken = default) =>
+        groups.RunAsync(new SentWrite(static _ => ValueTask.CompletedTask, order), _ => alone?.Task ?? throw new InvalidOperationException($"{order} went alone."), cancellationToken);
+
+    private async Task SendAsync(IReadOnlyList<SentWrite> group)
+    {
+        var end = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        sent.Enqueue((group, end));
+        came.Release();
+        await end.Task;
+    }
+
+    private async Task<(IReadOnlyList<SentWrite> Group, TaskCompletionSource End)> NextAsync()
+    {
+        await came.WaitAsync();
+        return sent.Dequeue();
     }
 }

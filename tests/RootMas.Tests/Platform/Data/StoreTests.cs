@@ -17,7 +17,7 @@ public abstract class StoreTests(DatabaseKind kind) : OnDatabase(kind)
     public async Task The_ledger_sums_by_day_agent_and_model_and_knows_how_models_did()
     {
         await using var test = new TestDatabase();
-        var ledger = new LedgerStore(test.Database);
+        var ledger = new LedgerStore(test.Database, LedgerSql.InsertAsync);
         foreach (var (day, agent, outcome) in ((int, string?, string)[])[(0, "a", "ok"), (0, "a", "ok"), (0, null, "error"), (1, "a", "ok")])
         {
             await ledger.AppendAsync(Entry(Noon.AddDays(day), agent, outcome), default);

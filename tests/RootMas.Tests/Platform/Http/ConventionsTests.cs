@@ -341,7 +341,7 @@ public sealed class ConventionsTests(ConventionsApp fixture) : IClassFixture<Con
     {
         var page = await App.GetJsonAsync("/api/v1/list");
         Assert.Equal(50, page.GetProperty("items")[0].GetInt32());
-        await App.GetJsonAsync("/api/v1/list?limit=&cursor=");
+        await App.GetJsonAsync("/api/v1/list?cursor=");
         await App.GetJsonAsync($"/api/v1/list?limit=200&cursor={page.GetProperty("next_cursor").GetString()}");
         foreach (var bad in (string[])["limit=0", "limit=201", "limit=a", "limit=body", "limit=Required", "limit=9999999999", "cursor=%21", "cursor=AAAA", $"cursor={Paging.CursorOf("only")}"])
         {

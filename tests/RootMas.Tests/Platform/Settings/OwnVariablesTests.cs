@@ -25,7 +25,7 @@ public sealed partial class OwnVariablesTests : IDisposable
         (string Name, string Hint)[] misspelt =
         [
             ("ROOTMAS_MASTERKEY", "Did you mean ROOTMAS_MASTER_KEY?"), ("ROOTMAS_URL", "Did you mean ROOTMAS_URLS?"), ("ROOTMAS_PORT", "Did you mean ROOTMAS_URLS, as in ROOTMAS_URLS=http"),
-            ("ROOTMAS_Server__Urls", "Did you mean ROOTMAS__Server__Urls?"), ("ROOTMAS_RUNS_PARALLELISM", "Did you mean ROOTMAS__Runs__Parallelism?"), ("ROOTMAS_XYZZY", "docs/configuration.md"),
+            ("ROOTMAS_MASTERKEY_FILE", "Did you mean ROOTMAS_MASTER_KEY_FILE?"), ("ROOTMAS_Server__Urls", "Did you mean ROOTMAS__Server__Urls?"), ("ROOTMAS_RUNS_PARALLELISM", "Did you mean ROOTMAS__Runs__Parallelism?"), ("ROOTMAS_XYZZY", "docs/configuration.md"),
         ];
         foreach (var (name, _) in misspelt)
         {
@@ -99,33 +99,58 @@ public sealed partial class OwnVariablesTests : IDisposable
     }
 
     [Theory]
+    [InlineData("ROOTMAS_LOG_FILE")]
+    [InlineData("ROOTMAS_MASTERKEY_FILE")]
+    [InlineData("ROOTMAS_TAG_FILE")]
+    public void A_file_of_a_name_that_nobody_reads_is_told_and_not_opened(string name)
+    {
+        var file = Path.Combine(_folder.Path, "secret");
+        Told(); // there is no such file
+        File.WriteAllText(file, "hunter2");
+        Told();
+
+        void Told()
+        {
+            var tree = Read(name, file);
+            Assert.Empty(tree.Problems);
+            Assert.StartsWith($"{name} (environment): nothing reads a variable of this name", Assert.Single(tree.Notes), StringComparison.Ordinal);
+            Assert.Null(tree.Variables.Get(name[..^"_FILE".Length]));
+        }
+    }
+
+    [Theory]
     [InlineData("OPENAI_API_KEY_FILE")]
     [InlineData("ROOTMAS_MASTER_KEY_FILE")]
+    [InlineData("ROOTMAS__Database__ConnectionString_FILE")]
     public void A_file_that_one_of_ours_names_has_to_be_there(string name) => Assert.StartsWith(name, Assert.Single(Read(name, "/nonexistent").Problems), StringComparison.Ordinal);
 
-    [Fact]
-    public async Task Models_yaml_makes_a_variable_ours_and_its_file_too()
+    [Theory]
+    [InlineData("FOO")]
+    [InlineData("ROOTMAS_FOO")]
+    public async Task Models_yaml_makes_a_variable_ours_and_its_file_too(string name)
     {
         using var cli = new CliSession();
         var (config, key) = (Path.Combine(cli.Home, "config"), Path.Combine(cli.Home, "foo-key"));
         Releases.Copy(Repository.PathOf("config"), config);
-        await File.WriteAllTextAsync(Path.Combine(config, "models.yaml"), """
+        await File.WriteAllTextAsync(Path.Combine(config, "models.yaml"), $$"""
             providers:
-              foo: { base_url: "http://127.0.0.1:9/v1", base_url_env: FOO_URL, api_key_env: FOO_KEY }
+              foo: { base_url: "http://127.0.0.1:9/v1", base_url_env: {{name}}_URL, api_key_env: {{name}}_KEY }
             models:
               big: { provider: foo, free: true }
             tiers:
               standard: [big]
             """);
         Assert.Equal(2, await cli.RunAsync("config", "check", "--config", config));
-        Assert.Contains("the variable FOO_KEY is not set", cli.Notes.ToString(), StringComparison.Ordinal);
+        Assert.Contains($"the variable {name}_KEY is not set", cli.Notes.ToString(), StringComparison.Ordinal);
 
-        cli.Environment["FOO_KEY_FILE"] = key;
+        cli.Environment[$"{name}_URL"] = "http://127.0.0.1:8/v1";
+        cli.Environment[$"{name}_KEY_FILE"] = key;
         Assert.Equal(2, await cli.RunAsync("config", "check", "--config", config));
-        Assert.Contains("FOO_KEY_FILE: the file it names cannot be read", cli.Notes.ToString(), StringComparison.Ordinal);
+        Assert.Contains($"{name}_KEY_FILE: the file it names cannot be read", cli.Notes.ToString(), StringComparison.Ordinal);
 
         await File.WriteAllTextAsync(key, "hunter2\n");
         Assert.Contains("valid", await cli.DoAsync("config", "check", "--config", config), StringComparison.Ordinal);
+        Assert.Empty(cli.Notes.ToString()); // it is read, whatever it is called
     }
 
     [Fact]

@@ -28,9 +28,10 @@ it('asks for the same backup again when the answer was lost, and for one more wh
 
 it('says which backups are without the keys of the server, and once what that means', async () => {
   const backup = (id: string, has_keys: boolean | null, note: string) => ({ id, has_keys, notes: [note], created_at: '2026-01-01T00:00:00Z', verified_at: '2026-01-01T01:00:00Z', problems: [], places: ['local'], own: true, valid: true, size: 1 });
-  const items = [backup('b3', false, 'Backups:Key is not set.'), backup('b2', true, 'Keep that key elsewhere.'), backup('b1', null, 'There are no keys.')];
+  const items = [backup('b3', false, 'A note of the server.'), backup('b2', true, 'Keep that key elsewhere.'), backup('b1', null, 'There are no keys.')];
   show(<BackupsSection />, { 'GET /api/v1/backups': { body: { items, next_cursor: null, warnings: [] } } });
-  expect((await screen.findByText('Backups:Key is not set.')).closest('[role=status]')?.textContent).toContain('Without keys');
+  expect((await screen.findByText(/Set ROOTMAS_BACKUP_KEY/)).closest('[role=status]')?.textContent).toContain('Without keys');
+  expect(screen.queryByText(/A note of the server/)).toBeNull(); // in the reader's language, and without what else the check noted
   const rows = screen.getAllByRole('row').slice(1);
   expect(rows.map((row) => row.textContent.includes('Without keys'))).toEqual([true, false, false]);
   expect(rows.map((row) => row.textContent.includes('Verified'))).toEqual([true, true, true]);

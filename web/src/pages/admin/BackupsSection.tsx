@@ -38,7 +38,7 @@ export default function BackupsSection() {
     onSettled: refresh,
   });
   const mayWrite = can('backups:write');
-  // What that means stands in the notes, the same at each: said once, of the one that would be restored.
+  // The same of each: said once, of the one that would be restored.
   const newest = list.rows.find((b) => b.own);
   const error = make.error ?? verify.error;
   return (
@@ -49,7 +49,7 @@ export default function BackupsSection() {
       {make.isPending ? <Notice>{t('admin.backups.making')}</Notice> : null}
       {error ? <ErrorNotice error={error} /> : null}
       {texts(list.first?.warnings).map((w) => <Notice key={w} tone="warning"><Said text={w} /></Notice>)}
-      {newest?.has_keys === false ? <Notice tone="warning" title={t('admin.backups.withoutKeys')}><Said text={newest.notes.join(' ')} /></Notice> : null}
+      {newest?.has_keys === false ? <Notice tone="warning" title={t('admin.backups.withoutKeys')}>{t('admin.backups.withoutKeysText')}</Notice> : null}
       {list.error ? <ErrorNotice error={list.error} retry={list.retry} /> : null}
       {list.lost ? null : (
         <Table<SchemaBackupView>
