@@ -15,7 +15,12 @@ internal sealed record CaseNotes(string Title, string Reference, string Aim)
 
         // Where the small installation stands beside larger ones, it is what they are compared with, and what limits it alone is not what limits them.
         var beside = notes with { Reference = Embedded };
-        return name is "B1" or "B2" or "B3" or "B4" or "B5" or "B6" or "B8" ? beside with { Limits = "" } : beside;
+        return name switch
+        {
+            "B1" or "B2" or "B3" or "B6" or "B8" => beside with { Limits = InCluster },
+            "B4" or "B5" => beside with { Limits = "" },
+            _ => beside,
+        };
     }
 
     /// <summary>As the tables call a case of the command line.</summary>
@@ -39,6 +44,9 @@ internal sealed record CaseNotes(string Title, string Reference, string Aim)
     private const string Fastest = "the fastest JavaScript runtime without durability";
     private const string Hop = "bare .NET hop";
     private const string Embedded = "Root-MAS, all on";
+
+    private const string InCluster =
+        "programs, databases, broker, load and model share two cores. On PostgreSQL each commit is a way to another process and back, and the two that make and end a run look before they write, which is a second one each. Redis adds the script of the limits to each request, the broker what hands a run to a worker.";
 
     private static readonly Dictionary<string, CaseNotes> All = new(StringComparer.Ordinal)
     {

@@ -97,7 +97,8 @@ internal static class OfflineWords
 
     private static void AppendResult(StringBuilder text, OfflineView view, OfflineResult result)
     {
-        text.Append("\n**").Append(result.Tool).Append("** ").Append('`').Append(Shown(result.Arguments)).Append("`\n");
+        var asked = Shown(result.Arguments);
+        text.Append("\n**").Append(result.Tool).Append(asked.Length > 0 ? $"** `{asked}`\n" : "**\n");
         OfflineQuotes.Append(text, result.Text, result.Tool == BuiltInTools.Delegate ? MaxAgentQuote : MaxQuote, view.IsRussian);
     }
 
