@@ -23,7 +23,8 @@ function sources(folder: string): string {
 function codes(): string[] {
   const [runtime, server] = [sources(join(root, 'RootMas.Runtime')), sources(join(root, 'RootMas.Server'))];
   const guards = [
-    ...found(file('RootMas.Runtime', 'Runs', 'Guards.cs'), /\bStop\("([a-z_]+)"/g), ...found(file('RootMas.Runtime', 'Runs', 'Delegation.cs'), /\(\s*"([a-z_]+)", \$"/g).filter((guard) => /^(depth|children)$/.test(guard)),
+    ...found(file('RootMas.Runtime', 'Runs', 'Guards.cs'), /\bStop\("([a-z_]+)"/g), ...found(file('RootMas.Runtime', 'Runs', 'SpentLimits.cs'), /const string \w+ = "([a-z_]+)"/g),
+    ...found(file('RootMas.Runtime', 'Runs', 'Delegation.cs'), /\(\s*"([a-z_]+)", \$"/g).filter((guard) => /^(depth|children)$/.test(guard)),
     ...found(file('RootMas.Runtime', 'Tools', 'LoopGuard.cs'), /const string \w+ = "([a-z_]+)"/g),
   ];
   // What reads conversations for the memory fails in a job of its own, which no run waits for.
