@@ -101,9 +101,9 @@ internal sealed class RunAttempt
         {
             // However it ended: whoever goes on with the run finds in the log all that was handed over, and the run itself.
             await ((Task?)_writing?.Answer ?? Task.CompletedTask).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await _parts.Journal.KeepAsync(_ledger);
             Execution.OnPoke(null);
             _inbox.Dispose();
+            await _parts.Journal.KeepAsync(_ledger);
         }
     }
 

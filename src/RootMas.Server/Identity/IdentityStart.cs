@@ -40,11 +40,11 @@ public sealed record GivenAdmin(string Username, string Password)
 }
 
 /// <summary>What identity needs before anything listens: the operator and their token, the keys, and a way in for the first administrator.</summary>
-internal sealed partial class IdentityStart(IdentityFirsts firsts, FirstAdmin setup, PasswordHasher hasher, SettingsTree settings, ServerArguments arguments, ILogger<IdentityStart> logger) : IHostedLifecycleService
+internal sealed partial class IdentityStart(IdentityFirsts firsts, FirstAdmin setup, PasswordHasher hasher, SettingsTree settings, ServerArguments arguments, ILogger<IdentityStart> logger) : LifecycleService
 {
     private string? _token;
 
-    public async Task StartingAsync(CancellationToken cancellationToken)
+    public override async Task StartingAsync(CancellationToken cancellationToken)
     {
         await firsts.LoadAsync(cancellationToken);
         if (arguments.IsWorker)
@@ -67,7 +67,7 @@ internal sealed partial class IdentityStart(IdentityFirsts firsts, FirstAdmin se
         _token = null;
     }
 
-    public async Task StartedAsync(CancellationToken cancellationToken)
+    public override async Task StartedAsync(CancellationToken cancellationToken)
     {
         if (_token is null)
         {
@@ -82,14 +82,6 @@ internal sealed partial class IdentityStart(IdentityFirsts firsts, FirstAdmin se
             await Console.Error.WriteLineAsync($"Nobody can log in yet. Open the address above in a browser, or use POST /api/v1/auth/setup, and make the first administrator with the token in {setup.TokenPath}{token}");
         }
     }
-
-    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The environment made {Username} the first administrator")]
     private partial void LogSetUp(string username);

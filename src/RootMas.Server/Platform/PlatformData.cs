@@ -124,9 +124,9 @@ public static class PlatformData
     }
 
     /// <summary>Opens the database before anything listens, so that a refusal stops the start.</summary>
-    private sealed class DatabaseStart(IDatabase database, MigrationGuard guard) : IHostedLifecycleService
+    private sealed class DatabaseStart(IDatabase database, MigrationGuard guard) : LifecycleService
     {
-        public async Task StartingAsync(CancellationToken cancellationToken)
+        public override async Task StartingAsync(CancellationToken cancellationToken)
         {
             if (database.Kind == DatabaseKind.Sqlite)
             {
@@ -135,15 +135,5 @@ public static class PlatformData
 
             await database.OpenAsync();
         }
-
-        public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

@@ -7,9 +7,9 @@ using RootMas.Server.Platform.Settings;
 namespace RootMas.Server.Platform;
 
 /// <summary>Tells others where this process listens: in the data directory, in the log, and to whoever started it.</summary>
-internal sealed partial class ServerAnnouncement(IServer server, DataDirectory data, ServerArguments arguments, ILogger<ServerAnnouncement> logger) : IHostedLifecycleService
+internal sealed partial class ServerAnnouncement(IServer server, DataDirectory data, ServerArguments arguments, ILogger<ServerAnnouncement> logger) : LifecycleService
 {
-    public async Task StartedAsync(CancellationToken cancellationToken)
+    public override async Task StartedAsync(CancellationToken cancellationToken)
     {
         var addresses = server.Features.Get<IServerAddressesFeature>()?.Addresses ?? [];
         data.Announce(ListenAddress.Nearest(addresses)?.GetLeftPart(UriPartial.Authority));
@@ -20,16 +20,6 @@ internal sealed partial class ServerAnnouncement(IServer server, DataDirectory d
             await Console.Error.WriteLineAsync($"Root-MAS {(arguments.IsWorker ? "worker " : "")}{ProgramVersion.Text} is ready on {listed} (data in {data.Path}). Ctrl-C stops it.");
         }
     }
-
-    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Root-MAS {Version} listens on {Addresses}, data in {Data}")]
     private partial void LogListening(string version, string addresses, string data);

@@ -9,18 +9,14 @@ namespace RootMas.Server.Platform;
 /// Speaks with the service manager (<c>Type=notify</c>): ready once requests are served, stopping as soon as that begins, and a sign of life as often as the unit asks for.
 /// Silent where nobody listens (<c>NOTIFY_SOCKET</c> is not set).
 /// </summary>
-internal sealed partial class SystemdNotice(ISystemdNotifier manager, ServerArguments arguments, Variables variables, TimeProvider time, ILogger<SystemdNotice> logger) : IHostedLifecycleService, IDisposable
+internal sealed partial class SystemdNotice(ISystemdNotifier manager, ServerArguments arguments, Variables variables, TimeProvider time, ILogger<SystemdNotice> logger) : LifecycleService, IDisposable
 {
     private ITimer? _lifeSigns;
 
     /// <summary>A server inside a command is no service, whoever started the command.</summary>
     private bool IsHeard => manager.IsEnabled && !arguments.IsEmbedded;
 
-    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StartedAsync(CancellationToken cancellationToken)
+    public override Task StartedAsync(CancellationToken cancellationToken)
     {
         Tell("READY=1\nSTATUS=serving");
         if (IsHeard && WatchdogInterval(variables) is { } interval)
@@ -33,15 +29,11 @@ internal sealed partial class SystemdNotice(ISystemdNotifier manager, ServerArgu
     }
 
     /// <summary>Signs of life go on: a stop that hangs is one, and its time-out is the unit's.</summary>
-    public Task StoppingAsync(CancellationToken cancellationToken)
+    public override Task StoppingAsync(CancellationToken cancellationToken)
     {
         Tell("STOPPING=1\nSTATUS=finishing what was accepted");
         return Task.CompletedTask;
     }
-
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public void Dispose() => _lifeSigns?.Dispose();
 

@@ -128,17 +128,7 @@ public sealed class SecretVault(SecretStore store, SecretBox box, KeyRing keys, 
 }
 
 /// <summary>A wrong key stops the start, not the first use.</summary>
-internal sealed class SecretVaultStart(SecretVault vault) : IHostedLifecycleService
+internal sealed class SecretVaultStart(SecretVault vault) : LifecycleService
 {
-    public Task StartingAsync(CancellationToken cancellationToken) => vault.EnsureLoadedAsync(cancellationToken);
-
-    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public override Task StartingAsync(CancellationToken cancellationToken) => vault.EnsureLoadedAsync(cancellationToken);
 }

@@ -8,7 +8,7 @@ namespace RootMas.Server.Platform.Cluster;
 /// Changes that every instance must know of within seconds, whether or not there is a bus: each is a row that is written with the change itself, and every instance reads the new ones once a second, at once when the bus says so.
 /// None is missed: a reader takes up where every earlier transaction was over, and knows by id what it has seen. With the embedded database there is nobody to tell, and nothing is written or asked.
 /// </summary>
-public sealed partial class ChangeFeed(IDatabase database, IClusterBus bus, Instance instance, TimeProvider clock, ILogger<ChangeFeed> logger) : IHostedLifecycleService, IDisposable
+public sealed partial class ChangeFeed(IDatabase database, IClusterBus bus, Instance instance, TimeProvider clock, ILogger<ChangeFeed> logger) : LifecycleService, IDisposable
 {
     /// <summary>On the bus: look now.</summary>
     public const string BusTopic = "changes";
@@ -64,7 +64,7 @@ public sealed partial class ChangeFeed(IDatabase database, IClusterBus bus, Inst
     }
 
     /// <summary>From here on nothing is missed; what is read into memory later is newer.</summary>
-    public async Task StartingAsync(CancellationToken cancellationToken)
+    public override async Task StartingAsync(CancellationToken cancellationToken)
     {
         if (!IsShared)
         {
@@ -79,15 +79,7 @@ public sealed partial class ChangeFeed(IDatabase database, IClusterBus bus, Inst
         _loop = Task.WhenAll(PollAsync(), ServeAsync());
     }
 
-    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public async Task StoppedAsync(CancellationToken cancellationToken)
+    public override async Task StoppedAsync(CancellationToken cancellationToken)
     {
         _heard?.Dispose();
         await _stopping.CancelAsync();

@@ -28,18 +28,8 @@ internal static class RedisSetup
     }
 
     /// <summary>Connects before anything listens. That Redis is away stops no start.</summary>
-    private sealed class RedisStart(RedisPool pool, RedisBus bus) : IHostedLifecycleService
+    private sealed class RedisStart(RedisPool pool, RedisBus bus) : LifecycleService
     {
-        public Task StartingAsync(CancellationToken cancellationToken) => Task.WhenAll(pool.StartAsync(), bus.StartAsync());
-
-        public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+        public override Task StartingAsync(CancellationToken cancellationToken) => Task.WhenAll(pool.StartAsync(), bus.StartAsync());
     }
 }

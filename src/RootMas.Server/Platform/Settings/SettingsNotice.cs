@@ -1,9 +1,9 @@
 namespace RootMas.Server.Platform.Settings;
 
 /// <summary>Says in the log which variables and files look like settings and are none, before the first thing that may fail for want of them.</summary>
-internal sealed partial class SettingsNotice(SettingsTree settings, ILogger<SettingsNotice> logger) : IHostedLifecycleService
+internal sealed partial class SettingsNotice(SettingsTree settings, ILogger<SettingsNotice> logger) : LifecycleService
 {
-    public Task StartingAsync(CancellationToken cancellationToken)
+    public override Task StartingAsync(CancellationToken cancellationToken)
     {
         if (settings.Notes is { Count: > 0 } notes)
         {
@@ -12,16 +12,6 @@ internal sealed partial class SettingsNotice(SettingsTree settings, ILogger<Sett
 
         return Task.CompletedTask;
     }
-
-    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Settings: {Notes}")]
     private partial void LogNotes(string notes);
