@@ -68,14 +68,17 @@ mark='# Made by install.sh of Root-MAS.'
 is_ours() { grep -qxF "$mark" "$bin/rootmas" 2>/dev/null; }
 
 place_command() {
-  local words
+  local words current
   if { [ -e "$bin/rootmas" ] || [ -L "$bin/rootmas" ]; } && ! is_ours; then
     say "$bin/rootmas is there already and is not ours: it stays. The same is: bash $root/current/deploy/deploy.sh run ${where[*]} -- COMMAND"
     return 0
   fi
   printf -v words ' %q' "$root/current/deploy/deploy.sh" run "${where[@]}"
+  printf -v current '%q' "$root/current"
   install -d -m 755 "$bin"
-  printf '%s\n' '#!/usr/bin/env bash' "$mark" "exec bash$words -- \"\$@\"" >"$scratch/command"
+  printf '%s\n' '#!/usr/bin/env bash' "$mark" \
+    "if [ ! -e $current ]; then echo 'rootmas: no release is in service yet: install.sh upgrade --from RELEASE puts one there, and says what is wrong with settings and files of the config folder' >&2; exit 1; fi" \
+    "exec bash$words -- \"\$@\"" >"$scratch/command"
   install -m 755 "$scratch/command" "$bin/rootmas"
 }
 
@@ -137,7 +140,7 @@ case "$action" in
     place_command
     make_secrets
     if [ $start = 0 ]; then
-      say "everything is in its place but the program: start it with install.sh upgrade --from $from"
+      say "everything is in its place but the program: start it with install.sh upgrade --from $from. Until then $bin/rootmas has nothing to run"
       exit 0
     fi
     deploy deploy "$from" "${passed[@]}"

@@ -22,7 +22,17 @@ export default defineConfig({
   build: {
     outDir: '../src/RootMas.Server/wwwroot', emptyOutDir: true, target: 'es2023', assetsInlineLimit: 0, sourcemap: false, manifest: true,
     // What the first page needs comes as one file, not as one for each part that other pages share with it: over a slow line each request costs more than its bytes.
-    rolldownOptions: { output: { codeSplitting: { groups: [{ name: 'first', tags: ['$initial'] }] } } },
+    // So do signs, and what most parts use, which are smaller than what each costs as a file of its own; and what shows how an answer is made.
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            { name: 'first', tags: ['$initial'] }, { name: 'icons', test: /lucide-react/, minShareCount: 2 },
+            { name: 'shared', test: /src.(chat|i18n|pages.chat|ui|app|api)/, minShareCount: 5 }, { name: 'turns', test: /src.chat.(Cite|Decisions|Activity|PlanGraph)/, minShareCount: 2 },
+          ],
+        },
+      },
+    },
   },
   server: {
     proxy: Object.fromEntries(['/api', '/health', '/ws', '/docs', '/openapi'].map((path) => [path, { target: 'http://127.0.0.1:8000', ws: path === '/ws' }])),

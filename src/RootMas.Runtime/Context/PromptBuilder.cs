@@ -29,6 +29,9 @@ internal static class PromptBuilder
     /// <summary>With the mark it would be no JSON.</summary>
     private const string TakingTurnsInJson = "You speak in turn with the other members of the team, and the last answer is the one that counts: give the whole answer each time, with what the others have added.";
 
+    /// <summary>Characters of a tool's name that every provider takes.</summary>
+    private const int MaxName = 64;
+
     /// <summary>Before an answer of an earlier turn that carries text from outside.</summary>
     private const string EarlierAnswer = "[Your earlier answer. It carries text from outside]\n";
 
@@ -160,6 +163,7 @@ internal static class PromptBuilder
             "assistant" => new(ChatRole.Assistant, text),
             "system" => new(ChatRole.User, "[Instructions from the caller; the system prompt ranks higher]\n" + text),
             "tool" => new(ChatRole.User, Untrusted("tool", "earlier", text)),
+            "note" when m.Tainted => new(ChatRole.User, "[Note from the system] What it says may come from outside:\n" + Untrusted("note", "earlier", text)),
             "note" => new(ChatRole.User, "[Note from the system] " + text),
             _ => new(ChatRole.User, m.Tainted ? Untrusted("message", "earlier", text) : text),
         };
@@ -272,7 +276,7 @@ internal static class PromptBuilder
             var made = calls[call.Call];
             var result = made.Result ?? "This call has no result.";
             result = ShownText.Cut(result, Math.Min(limit, MostOf(call, result)));
-            messages.Add(new(ChatRole.Tool, [new FunctionResultContent(call.CallId, made.Tainted ? Untrusted(call.Tool, call.CallId, result) : result)]));
+            messages.Add(new(ChatRole.Tool, [new FunctionResultContent(call.CallId, made.Tainted ? Untrusted(Name(call), call.CallId, result) : result)]));
         }
 
         return messages;
@@ -293,8 +297,15 @@ internal static class PromptBuilder
             }
         }
 
-        return new(call.CallId, call.Tool, arguments);
+        return new(call.CallId, Name(call), arguments);
     }
+
+    /// <summary>Providers refuse a history in which a call has another kind of name, also that of a tool which the model made up; its result says what the model wrote.</summary>
+    private static string Name(ToolCall call) => call.Tool is { Length: > 0 and <= MaxName } name && name.All(IsOfName)
+        ? name
+        : string.Concat(call.Tool.Take(MaxName).Select(static c => IsOfName(c) ? c : '_').DefaultIfEmpty('_'));
+
+    private static bool IsOfName(char c) => char.IsAsciiLetterOrDigit(c) || c is '_' or '-';
 
     private static void SideCall(List<PromptBlock> blocks, RunView view, CallModel call)
     {

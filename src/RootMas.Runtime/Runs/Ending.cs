@@ -9,7 +9,7 @@ internal static class Ending
     public static async Task<RunExit?> CompleteAsync(RunAttempt run, Finish finish)
     {
         var state = run.State;
-        finish = ModelStep.OwesJson(run) ? finish with { Text = JsonText.WithoutFence(finish.Text) } : finish;
+        finish = IsJson(run, finish.Agent) ? finish with { Text = JsonText.WithoutFence(finish.Text) } : finish;
         var (kept, dropped) = await CitationCheck.OfAsync(run, finish.Text);
         foreach (var drop in dropped)
         {
@@ -29,6 +29,9 @@ internal static class Ending
         run.Emit(new RunCompleted(state.Usage, state.Cost, new(run.Tree.CostMicroUsd), state.Steps));
         return await run.FinishAsync(RunStatus.Completed);
     }
+
+    /// <summary>Whether a program reads the answer, the caller's or whoever wrote the agent: where it was checked, a fence did not count.</summary>
+    private static bool IsJson(RunAttempt run, string agent) => ModelStep.OwesJson(run) || run.Execution.Snapshot.Agents.GetValueOrDefault(agent)?.OutputSchema is not null;
 
     public static Task<RunExit?> FailAsync(RunAttempt run, string code, string reason)
     {

@@ -310,6 +310,9 @@ public sealed record ChildEnded(string ChildRunId, string Status, string Result,
 
     /// <inheritdoc cref="MessageCompleted.Urls"/>
     public IReadOnlyList<string>? Urls { get; init; }
+
+    /// <inheritdoc cref="MessageCompleted.CutBy"/>
+    public string? CutBy { get; init; }
 }
 
 public sealed record ApprovalDecided(string ApprovalId, bool Approve, string By, string? Reason) : InboxPayload;

@@ -47,6 +47,7 @@ public sealed class InMemoryEngine : IRunSink, IToolCatalog
         _engine = new(new CallersModels(models), this, Journal, this, options ?? new(), _clock);
         Journal.Clock = _clock;
         Journal.Appended = Appended;
+        Journal.TreeEnded = id => _teams.TryRemove(id, out _);
         Journal.HasLeft = _left.ContainsKey;
         Journal.Ready = id => _ = AdvanceAsync(id);
         Journal.Poked = id =>
@@ -58,7 +59,7 @@ public sealed class InMemoryEngine : IRunSink, IToolCatalog
         };
     }
 
-    /// <summary>The logs; also how a waiting run is answered: <see cref="InMemoryRunJournal.Tell"/>.</summary>
+    /// <summary>The logs, the newest of them (<see cref="InMemoryRunJournal.KeepEnded"/>); also how a waiting run is answered: <see cref="InMemoryRunJournal.Tell"/>.</summary>
     public InMemoryRunJournal Journal { get; } = new();
 
     IReadOnlyCollection<Tool> IToolCatalog.All => _tools.Values;
@@ -179,7 +180,7 @@ public sealed class InMemoryEngine : IRunSink, IToolCatalog
             _left.TryRemove(id, out _);
         }
 
-        await WakeAsync(id, execution.Attempt);
+        _ = WakeAsync(id, execution.Attempt); // not awaited: until a clock goes off, that would keep what this attempt worked with
     }
 
     private async Task FailAsync(NewRun run, Exception bug)
@@ -187,7 +188,11 @@ public sealed class InMemoryEngine : IRunSink, IToolCatalog
         try
         {
             Journal.ReleaseIfThere(run.RunId);
-            if (Journal.Exists(run.RunId) && Journal.TryClaim(run.RunId) is { } claim)
+            if (!Journal.Exists(run.RunId))
+            {
+                _teams.TryRemove(run.RunId, out _); // it was never made, so it has no end either
+            }
+            else if (Journal.TryClaim(run.RunId) is { } claim)
             {
                 await _engine.FailAsync(Execution(claim.Run, claim), "internal", $"The engine made a mistake in this run and stopped: {bug.Message}");
             }

@@ -1,7 +1,10 @@
 namespace RootMas.Runtime.Runs;
 
-/// <summary>A journal in memory: for use as a library and for tests. The same rules as a durable one; nothing survives the process.</summary>
-public sealed class InMemoryRunJournal : IRunJournal
+/// <summary>
+/// A journal in memory: for use as a library and for tests. The same rules as a durable one; nothing survives the process, and of what has ended only the last
+/// <see cref="KeepEnded"/> runs stay.
+/// </summary>
+public sealed partial class InMemoryRunJournal : IRunJournal
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Entry> _runs = new(StringComparer.Ordinal);
@@ -21,6 +24,7 @@ public sealed class InMemoryRunJournal : IRunJournal
     /// <summary>Events were appended to this run; called in order, before anybody is woken.</summary>
     internal Action<string, IReadOnlyList<EventRecord>> Appended { get; set; } = static (_, _) => { };
 
+    /// <summary>Of the runs that are kept.</summary>
     public IReadOnlyList<LedgerEntry> Ledger
     {
         get
@@ -43,24 +47,24 @@ public sealed class InMemoryRunJournal : IRunJournal
                 Create(create, append.Attempt, told);
             }
 
-            var run = _runs[append.RunId];
-            if (run.Attempt != append.Attempt || run.Events.Count != append.ExpectedSeq || run.Status != RunStatus.Running)
+            var run = _runs.GetValueOrDefault(append.RunId);
+            if (run is null || run.Attempt != append.Attempt || run.Events.Count != append.ExpectedSeq || run.Status != RunStatus.Running)
             {
                 Keep(append.Ledger);
-                return new(new AppendResult(AppendOutcome.Fenced, true, run.InboxSeq, default));
+                return new(new AppendResult(AppendOutcome.Fenced, true, run?.InboxSeq ?? 0, default));
             }
 
             run.Events.AddRange(append.Events);
             run.Ledger.AddRange(append.Ledger);
             run.InboxDone = append.InboxDone ?? run.InboxDone;
             run.WakeAt = append.WakeAt;
-            var root = _runs[run.New.RootRunId];
+            var root = run.Root;
             root.Tree += append.TreeDelta;
             var grant = append.Hold?.Grant(root.Tree, HeldByOthers(run)) ?? default;
             run.Held = grant.Held;
             foreach (var child in append.Children)
             {
-                var entry = new Entry(child);
+                var entry = new Entry(child, root);
                 entry.Events.Add(child.Queued!.Value);
                 _runs.Add(child.RunId, entry);
                 run.Children.Add(entry);
@@ -73,20 +77,10 @@ public sealed class InMemoryRunJournal : IRunJournal
                 told.Add(child);
             }
 
-            var isParked = append.Status.IsFinal() || (append.Status.IsParked() && run.InboxDone == run.InboxSeq);
-            run.Status = isParked ? append.Status : RunStatus.Running;
-            if (append.Status.IsFinal())
-            {
-                TellFamily(run, told);
-            }
-
-            if (isParked)
-            {
-                Rest(root);
-            }
-
+            var isParked = Settle(run, append.Status, told);
             Appended(append.RunId, append.Events);
             result = new(AppendOutcome.Appended, isParked, run.InboxSeq, root.Tree) { Grant = grant };
+            EndTreeWith(run);
         }
 
         Notify(ready, told);
@@ -97,7 +91,8 @@ public sealed class InMemoryRunJournal : IRunJournal
     {
         lock (_gate)
         {
-            return new([.. _runs[runId].Inbox.Where(i => i.Id > after)]);
+            IReadOnlyList<InboxItem> items = _runs.TryGetValue(runId, out var run) ? [.. run.Inbox.Where(i => i.Id > after)] : [];
+            return new(items);
         }
     }
 
@@ -132,29 +127,30 @@ public sealed class InMemoryRunJournal : IRunJournal
     {
         lock (_gate)
         {
-            var run = _runs[runId];
-            if (run.Status != RunStatus.Queued)
+            if (!_runs.TryGetValue(runId, out var run) || run.Status != RunStatus.Queued)
             {
                 return null;
             }
 
             run.Status = RunStatus.Running;
             run.Attempt++;
-            var root = _runs[run.New.RootRunId];
+            var root = run.Root;
             var rested = root.RestSince is { } since && Clock.GetUtcNow() is var now && now > since ? now - since : TimeSpan.Zero;
             (root.Rested, root.RestSince) = (root.Rested + rested, null);
             return new(run.New, run.Attempt, [.. run.Events.Select(e => e.Event)], run.InboxDone, root.Tree, root.New.CreatedAt, (long)root.Rested.TotalMilliseconds);
         }
     }
 
+    /// <summary>What is forgotten has ended, however that was.</summary>
     internal (RunStatus Status, DateTimeOffset? WakeAt) StatusOf(string runId)
     {
         lock (_gate)
         {
-            return (_runs[runId].Status, _runs[runId].WakeAt);
+            return _runs.TryGetValue(runId, out var run) ? (run.Status, run.WakeAt) : (RunStatus.Completed, null);
         }
     }
 
+    /// <exception cref="KeyNotFoundException">No such run, or it is not kept any more.</exception>
     public IReadOnlyList<RunEvent> EventsOf(string runId)
     {
         lock (_gate)
@@ -171,7 +167,7 @@ public sealed class InMemoryRunJournal : IRunJournal
             if (_runs.TryGetValue(runId, out var run) && run.Status == RunStatus.Running)
             {
                 run.Status = RunStatus.Queued;
-                Rest(_runs[run.New.RootRunId]);
+                Rest(run.Root);
             }
         }
     }
@@ -200,16 +196,34 @@ public sealed class InMemoryRunJournal : IRunJournal
         }
     }
 
-    private TreeAmount HeldByOthers(Entry run)
+    private static TreeAmount HeldByOthers(Entry run)
     {
-        var others = _runs.Values.Where(r => r != run && r.New.RootRunId == run.New.RootRunId && r.Status is RunStatus.Running or RunStatus.Queued).Select(static r => r.Held).ToList();
+        var others = run.Root.Members.Where(r => r != run && r.Status is RunStatus.Running or RunStatus.Queued).Select(static r => r.Held).ToList();
         return new(others.Sum(static h => h.CostMicroUsd), others.Sum(static h => h.Tokens), others.Sum(static h => h.Children));
+    }
+
+    /// <summary>False: it goes on, because its inbox has something that it has not read.</summary>
+    private bool Settle(Entry run, RunStatus status, List<string> told)
+    {
+        var isParked = status.IsFinal() || (status.IsParked() && run.InboxDone == run.InboxSeq);
+        run.Status = isParked ? status : RunStatus.Running;
+        if (status.IsFinal())
+        {
+            TellFamily(run, told);
+        }
+
+        if (isParked)
+        {
+            Rest(run.Root);
+        }
+
+        return isParked;
     }
 
     // Nobody works on any run of the tree from now on, or from the end of its last back-off: that is no working time.
     private void Rest(Entry root)
     {
-        var members = _runs.Values.Where(r => r.New.RootRunId == root.New.RunId).ToList();
+        var members = root.Members;
         if (members.TrueForAll(static r => r.Status != RunStatus.Running))
         {
             var backOff = members.Where(static r => r.Status == RunStatus.WaitingTimer).Max(static r => r.WakeAt);
@@ -239,7 +253,13 @@ public sealed class InMemoryRunJournal : IRunJournal
             RunCancelled c => c.Reason,
             _ => state.Answer?.Text ?? "",
         };
-        Insert(parent, run.New.ParentKey!, new ChildEnded(run.New.RunId, run.Status.ToName(), result, state.Tainted, state.Cost, CitationCheck.OfDocuments(state.Answer?.Citations)) { Documents = state.Answer?.Documents, Facts = state.Answer?.Facts, Urls = state.Answer?.Urls });
+        Insert(parent, run.New.ParentKey!, new ChildEnded(run.New.RunId, run.Status.ToName(), result, state.Tainted, state.Cost, CitationCheck.OfDocuments(state.Answer?.Citations))
+        {
+            Documents = state.Answer?.Documents,
+            Facts = state.Answer?.Facts,
+            Urls = state.Answer?.Urls,
+            CutBy = state.Answer?.CutBy,
+        });
         told.Add(parent);
     }
 
@@ -256,7 +276,7 @@ public sealed class InMemoryRunJournal : IRunJournal
 
     private void Create(NewRun run, int attempt, List<string> told)
     {
-        _runs.Add(run.RunId, new(run) { Attempt = attempt, Status = RunStatus.Running });
+        _runs.Add(run.RunId, new(run, _runs.GetValueOrDefault(run.RootRunId)) { Attempt = attempt, Status = RunStatus.Running });
         if (HasLeft(run.RunId) && Insert(run.RunId, "cancel", CancelRequested.CallerLeft))
         {
             told.Add(run.RunId);
@@ -291,9 +311,24 @@ public sealed class InMemoryRunJournal : IRunJournal
 
     internal sealed record Claim(NewRun Run, int Attempt, IReadOnlyList<RunEvent> Log, long InboxDone, TreeTotals Tree, DateTimeOffset TreeBegan, long TreeRestedMs);
 
-    private sealed class Entry(NewRun run)
+    private sealed class Entry
     {
-        public NewRun New { get; } = run;
+        /// <param name="root">Null: it is one itself.</param>
+        public Entry(NewRun run, Entry? root)
+        {
+            (New, Root) = (run, root ?? this);
+            Root.Members.Add(this);
+        }
+
+        public NewRun New { get; }
+
+        public Entry Root { get; }
+
+        /// <summary>Of a root: itself and all below it.</summary>
+        public List<Entry> Members { get; } = [];
+
+        /// <summary>Of a root that has ended with all below it: its place among those.</summary>
+        public LinkedListNode<Entry>? Ended { get; set; }
 
         public List<Entry> Children { get; } = [];
 

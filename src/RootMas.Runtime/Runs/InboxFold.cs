@@ -44,7 +44,8 @@ internal static class InboxFold
             return;
         }
 
-        run.Emit(new ChildCompleted(child.Call, e.ChildRunId, e.Status, e.Result, e.Tainted, e.CostUsd, child.TaskId, e.Citations) { Documents = e.Documents, Facts = e.Facts, Urls = e.Urls });
+        var result = e.Result + HowItEnds(child.Agent, e);
+        run.Emit(new ChildCompleted(child.Call, e.ChildRunId, e.Status, result, e.Tainted, e.CostUsd, child.TaskId, e.Citations) { Documents = e.Documents, Facts = e.Facts, Urls = e.Urls });
         if (child.Call is not { } number || run.State.Calls[number].Phase == CallPhase.Done)
         {
             return;
@@ -53,10 +54,18 @@ internal static class InboxFold
         var call = run.State.Calls[number];
         run.Emit(
             e.Status == "completed"
-                ? new ToolCompleted(number, call.Call.Tool, e.Result, e.Tainted, 0)
-                : new ToolFailed(number, call.Call.Tool, "error", $"{child.Agent} could not do it ({e.Status}): {e.Result}", 0, e.Tainted),
+                ? new ToolCompleted(number, call.Call.Tool, result, e.Tainted, 0)
+                : new ToolFailed(number, call.Call.Tool, "error", $"{child.Agent} could not do it ({e.Status}): {result}", 0, e.Tainted),
             call.Agent);
     }
+
+    /// <summary>Half a result does not look like one: whoever gave the task is told.</summary>
+    private static string HowItEnds(string agent, ChildEnded e) => (e.Status, e.CutBy) switch
+    {
+        ("completed", "content_filter") => $"\n\n[The result of {agent} ends here because the provider's content filter cut it off. The rest is missing.]",
+        ("completed", not null) => $"\n\n[The result of {agent} ends here because it reached the most that a model may write at once. The rest is missing: if it matters, give smaller tasks.]",
+        _ => "",
+    };
 
     private static void Approval(RunAttempt run, ApprovalDecided e)
     {
@@ -84,7 +93,8 @@ internal static class InboxFold
             return;
         }
 
-        run.Emit(new InputReceived(call.Call.Call, e.Text, e.By) { Attachments = e.Attachments, Metadata = e.Metadata, Tainted = e.Tainted }, call.Agent);
+        bool? isOffered = run.State.Tainted && run.State.KnownUrls.IsOffered(e.Text, call.Shown) ? true : null;
+        run.Emit(new InputReceived(call.Call.Call, e.Text, e.By) { Attachments = e.Attachments, Metadata = e.Metadata, Tainted = e.Tainted, Offered = isOffered }, call.Agent);
         if (open is null)
         {
             return; // the call has its result, that nobody answered in time: the agent is told as soon as it goes on

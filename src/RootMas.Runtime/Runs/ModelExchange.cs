@@ -30,6 +30,9 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
     /// <summary>Far more than any tool takes. Arguments stand in events, and these in pages: the whole must stay within what JSON is read and written with.</summary>
     private const int MaxArgumentLevels = 24;
 
+    /// <summary>Characters, more than any tool's name has: what is longer is none, and is told, logged and shown no further.</summary>
+    private const int MaxToolName = 100;
+
     private readonly StringBuilder _text = new();
     private readonly List<FunctionCallContent> _calls = [];
     private readonly List<ChatResponseUpdate> _early = [];
@@ -236,7 +239,7 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
             new ModelCompleted(
                 modelCall.MessageId!,
                 _text.ToString(),
-                [.. taken.Select((c, i) => new ToolCall(first + i, c.Name, Arguments(c)))],
+                [.. taken.Select((c, i) => new ToolCall(first + i, Name(c), Arguments(c)))],
                 modelCall.ModelUsed.Length > 0 ? modelCall.ModelUsed : _model ?? "unknown",
                 modelCall.TierUsed.Length > 0 ? modelCall.TierUsed : modelCall.Tier,
                 usage,
@@ -327,6 +330,9 @@ internal sealed class ModelExchange(RunAttempt run, CallModel call, ModelCall mo
 
         run.Emit(new MessageSuperseded(modelCall.MessageId!, e.ErrorClass), call.Agent);
     }
+
+    private static string Name(FunctionCallContent function) =>
+        function.Name.Length <= MaxToolName ? function.Name : string.Concat(function.Name.AsSpan(0, char.IsHighSurrogate(function.Name[MaxToolName - 1]) ? MaxToolName - 1 : MaxToolName), "…");
 
     private static JsonElement Arguments(FunctionCallContent function)
     {

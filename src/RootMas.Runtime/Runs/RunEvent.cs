@@ -245,6 +245,9 @@ public sealed record InputReceived(int Call, string Text, string? By, bool Expir
     /// <summary>True: what was brought along says what others wrote. Null: it does not.</summary>
     public bool? Tainted { get; init; }
 
+    /// <summary>True: a URL in the text is the question's or an option's, of a model that had read text from outside; no later run takes it for typed. Null: none is.</summary>
+    public bool? Offered { get; init; }
+
     internal override void Fold(RunState state) => state.On(this);
 }
 

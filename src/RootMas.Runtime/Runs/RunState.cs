@@ -53,6 +53,9 @@ public sealed class CallState(ToolCall call, string agent, int turn)
 
     public string? ChildRunId { get; internal set; }
 
+    /// <summary>What the user was shown: a question and its options. Empty: it asked nothing yet.</summary>
+    public IReadOnlyList<string> Shown { get; internal set; } = [];
+
     /// <summary>A question whose time was up.</summary>
     public bool Unanswered { get; internal set; }
 

@@ -149,7 +149,7 @@ public sealed partial class RunState
         Citations.AddRange(e.Citations ?? []);
     }
 
-    internal void On(ToolFailed e) => Finish(e.Call, e.Result, failed: true, e.Tainted, overLimit: e.Kind == "limit");
+    internal void On(ToolFailed e) => Finish(e.Call, e.Result, failed: true, e.Tainted, overLimit: e.Kind == "limit", exists: e.Kind != "unknown_tool");
 
     internal void On(ApprovalRequested e)
     {
@@ -175,17 +175,18 @@ public sealed partial class RunState
         call.Phase = CallPhase.WaitingInput;
         call.ExpiresAt = e.ExpiresAt;
         call.Reason = e.Question;
+        call.Shown = [e.Question, .. e.Options ?? []];
     }
 
     internal void On(InputReceived e)
     {
-        // The call's result follows as tool.completed. What the user typed is known.
+        // The call's result follows as tool.completed. What the user typed is known; what a model offered is not, also when it was chosen.
+        var call = Calls[e.Call];
         if (!e.Expired)
         {
-            KnownUrls.AddFrom(e.Text);
+            KnownUrls.AddFrom(e.Text, call.Shown);
         }
 
-        var call = Calls[e.Call];
         call.Unanswered = e.Expired;
         if (call.Phase == CallPhase.Done)
         {
@@ -310,7 +311,7 @@ public sealed partial class RunState
 
     internal void On(MessageCompleted e) => Answer = e;
 
-    private void Finish(int number, string result, bool failed, bool tainted, bool overLimit = false)
+    private void Finish(int number, string result, bool failed, bool tainted, bool overLimit = false, bool exists = true)
     {
         var call = Calls[number];
         if (call.Phase == CallPhase.Done)
@@ -324,7 +325,7 @@ public sealed partial class RunState
         call.Tainted = tainted;
         Tainted |= tainted;
         OpenCalls.Remove(number);
-        FinishedCalls.Add(new(call.Call.Tool, CanonicalJson.Fingerprint(call.Call.Arguments), Hash(Encoding.UTF8.GetBytes(result)), failed, overLimit, call.Agent, TeamPattern.PartsOf(this)));
+        FinishedCalls.Add(new(exists ? call.Call.Tool : "", CanonicalJson.Fingerprint(call.Call.Arguments), Hash(Encoding.UTF8.GetBytes(result)), failed, overLimit, call.Agent, TeamPattern.PartsOf(this)));
     }
 
     private static string Hash(ReadOnlySpan<byte> data) => Convert.ToHexStringLower(SHA256.HashData(data).AsSpan(0, 8));

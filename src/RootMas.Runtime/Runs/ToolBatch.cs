@@ -93,7 +93,7 @@ internal sealed class ToolBatch(RunAttempt run, IReadOnlyList<PreparedCall> call
         }
         catch (ToolException e)
         {
-            outcome = e.InDoubt ? InDoubt(call, e.Message, Elapsed(started)) : Failed(call, "error", e.Message, Elapsed(started));
+            outcome = e.InDoubt ? InDoubt(call, e.Message, Elapsed(started), saysSo: true) : Failed(call, "error", e.Message, Elapsed(started));
         }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested)
         {
@@ -154,8 +154,9 @@ internal sealed class ToolBatch(RunAttempt run, IReadOnlyList<PreparedCall> call
         }
     }
 
-    private static CallOutcome InDoubt(PreparedCall call, string text, double ms) => call.Effect == ToolEffect.Unsafe
-        ? new(call, null, text + " It may have taken effect.")
+    /// <param name="saysSo">The tool itself, which knows best what it may have done.</param>
+    private static CallOutcome InDoubt(PreparedCall call, string text, double ms, bool saysSo = false) => call.Effect == ToolEffect.Unsafe
+        ? new(call, null, saysSo ? text : text + " It may have taken effect.")
         : Failed(call, "in_doubt", text, ms);
 
     private static CallOutcome Failed(PreparedCall call, string kind, string text, double ms) =>

@@ -180,10 +180,34 @@ public sealed class GroupChatPattern : TeamPattern
         return new Fail("no_answer", "Nobody in the team said anything but that the work is done. Nothing was lost; try again or choose another model.");
     }
 
-    private static string WithoutMark(string text) =>
-        text.TrimEnd() is var trimmed && trimmed.EndsWith(DoneMark, StringComparison.Ordinal) ? trimmed[..^DoneMark.Length].TrimEnd() : text;
+    private static string WithoutMark(string text) => BeforeMark(text) ?? text;
 
-    private static bool Ended(Turn turn) => turn.LastAnswer is { } answer && answer.Text.TrimEnd().EndsWith(DoneMark, StringComparison.Ordinal);
+    private static bool Ended(Turn turn) => turn.LastAnswer is { } answer && BeforeMark(answer.Text) is not null;
+
+    /// <summary>Null: it does not end with the mark. Models write it with capitals, a full stop or in bold; what goes round it goes with it.</summary>
+    private static string? BeforeMark(string text)
+    {
+        var end = text.Length;
+        while (end > 0 && (char.IsWhiteSpace(text[end - 1]) || IsEmphasis(text[end - 1]) || text[end - 1] is '.' or '!'))
+        {
+            end--;
+        }
+
+        if (!text.AsSpan(0, end).EndsWith(DoneMark, StringComparison.OrdinalIgnoreCase))
+        {
+            return null;
+        }
+
+        var start = end - DoneMark.Length;
+        foreach (var closing in text[end..].Where(IsEmphasis))
+        {
+            start -= start > 0 && text[start - 1] == closing ? 1 : 0;
+        }
+
+        return text[..start].TrimEnd();
+    }
+
+    private static bool IsEmphasis(char c) => c is '*' or '`';
 
     private static RunEvent Interpret(RunView view, SideResult side)
     {

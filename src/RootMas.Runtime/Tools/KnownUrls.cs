@@ -21,20 +21,34 @@ public sealed partial class KnownUrls : IKnownUrls
         return known;
     }
 
-    public void AddFrom(string text)
+    public void AddFrom(string text) => AddFrom(text, []);
+
+    /// <summary>As <see cref="AddFrom(string)"/>, of a text that answers others: a URL that stands in one of them was written by their author, also where somebody chose it or repeats it.</summary>
+    public void AddFrom(string text, IReadOnlyList<string> shown)
     {
         foreach (var match in Url().EnumerateMatches(text))
         {
-            var url = text.AsSpan(match.Index, match.Length);
-            Add(url.ToString());
-
-            // "(see https://example.org/a)." – whoever typed this meant the shorter one.
-            for (var cuts = 0; cuts < 8 && url.Length > 8 && ClosesSentence.Contains(url[^1]); cuts++)
+            var readings = ReadingsOf(text.AsSpan(match.Index, match.Length));
+            if (!Stands(readings[^1], shown))
             {
-                url = url[..^1];
-                Add(url.ToString());
+                AddRange(readings);
             }
         }
+    }
+
+    /// <summary>Whether a text has a URL that stands in what was shown before, and is not known.</summary>
+    public bool IsOffered(string text, IReadOnlyList<string> shown)
+    {
+        foreach (var match in Url().EnumerateMatches(text))
+        {
+            var readings = ReadingsOf(text.AsSpan(match.Index, match.Length));
+            if (Stands(readings[^1], shown) && !readings.Exists(Contains))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     public void Add(string url)
@@ -69,6 +83,23 @@ public sealed partial class KnownUrls : IKnownUrls
         {
             return _urls.Contains(url);
         }
+    }
+
+    private static bool Stands(string shortest, IReadOnlyList<string> shown) => shown.Any(text => text.Contains(shortest, StringComparison.Ordinal));
+
+    /// <summary>The longest first.</summary>
+    private static List<string> ReadingsOf(ReadOnlySpan<char> url)
+    {
+        List<string> readings = [url.ToString()];
+
+        // "(see https://example.org/a)." – whoever typed this meant the shorter one.
+        for (var cuts = 0; cuts < 8 && url.Length > 8 && ClosesSentence.Contains(url[^1]); cuts++)
+        {
+            url = url[..^1];
+            readings.Add(url.ToString());
+        }
+
+        return readings;
     }
 
     [GeneratedRegex("""https?://[^\s<>"`\\|^\x00-\x1f]{1,4000}""", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]

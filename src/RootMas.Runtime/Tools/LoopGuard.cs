@@ -1,6 +1,7 @@
 namespace RootMas.Runtime.Tools;
 
 /// <summary>A tool call that has its result.</summary>
+/// <param name="Tool">Empty: none that the agent has. What it was called then is the model's text, which no guard says in the system's name.</param>
 /// <param name="ArgumentsHash"><see cref="CanonicalJson.Fingerprint"/> of the arguments.</param>
 /// <param name="ResultHash">Any hash of the result's text.</param>
 /// <param name="OverLimit">Refused because a limit of the run's tree was reached.</param>
@@ -100,8 +101,12 @@ public static class LoopGuard
         }
 
         return Decide(Loop, most, limits.Repetitions, limits.Repetitions + 1, hinted,
-            $"You called {tool} {most} times with the same arguments and got the same result. Do not call it so again: use the result you have, change the arguments, or answer with what you know.",
-            $"Stopped because the tool {tool} was called {most} times with the same arguments and the same result, also after a hint. What was found before is kept; ask again with more detail, or in smaller steps.");
+            tool.Length > 0
+                ? $"You called {tool} {most} times with the same arguments and got the same result. Do not call it so again: use the result you have, change the arguments, or answer with what you know."
+                : $"You called a tool that does not exist {most} times. Do not call it again: use the tools that you have, or answer with what you know.",
+            tool.Length > 0
+                ? $"Stopped because the tool {tool} was called {most} times with the same arguments and the same result, also after a hint. What was found before is kept; ask again with more detail, or in smaller steps."
+                : $"Stopped because a tool that does not exist was called {most} times, also after a hint. What was found before is kept; ask again with more detail, or in smaller steps.");
     }
 
     private static LoopVerdict GoingBackAndForth(IReadOnlyList<(string From, string To)> handoffs, LoopThresholds limits, bool hinted)

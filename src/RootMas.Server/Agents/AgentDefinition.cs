@@ -65,6 +65,25 @@ public sealed record AgentDefinition
     /// <example>🌐</example>
     public string? Avatar { get; init; }
 
+    /// <summary>Follows from the tools of this server. Taken, so that what GET gives can be put back, and ignored.</summary>
+    /// <example>null</example>
+    public IReadOnlyList<string>? MissingTools { get; init; }
+
+    /// <summary>Follows from the teams. Taken, so that what GET gives can be put back, and ignored.</summary>
+    /// <example>null</example>
+    public IReadOnlyList<string>? Teams { get; init; }
+
+    /// <summary>Where GET found the agent. Taken, so that what GET gives can be put back, and ignored.</summary>
+    /// <example>null</example>
+    public string? Source { get; init; }
+
+    /// <summary>Of what GET found; If-Match says which version is replaced. Taken, so that what GET gives can be put back, and ignored.</summary>
+    /// <example>null</example>
+    public string? Version { get; init; }
+
+    /// <summary>Without what only GET tells: the rest is what is checked and stored.</summary>
+    internal AgentDefinition WithoutShown() => this with { MissingTools = null, Teams = null, Source = null, Version = null };
+
     /// <summary>The agent that runs keep. Its version covers the preamble, because a changed house rule is a changed prompt.</summary>
     internal Agent ToAgent(string preamble)
     {

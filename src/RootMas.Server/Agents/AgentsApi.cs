@@ -38,7 +38,7 @@ internal static class AgentsApi
         agents.MapPut("/api/v1/agents/{name}", Replace).RequirePermission(Write).Audits("agent.replace").Changes(CacheScope.Catalog).WithName("ReplaceAgent")
             .Refuses(400, "validation_failed", "The definition is not valid.").Refuses(404, "agent_not_found", "There is no agent of this name.")
             .Refuses(412, "etag_mismatch", "It was changed meanwhile.").Refuses(428, "if_match_required", "If-Match is missing.")
-            .WithSummary("Replace an agent").WithDescription("Needs If-Match with the ETag that was read. The stored definition overrides the file's. Runs that have started keep the version they started with.");
+            .WithSummary("Replace an agent").WithDescription("Needs If-Match with the ETag that was read. What GET gave can be sent back as it is: members that only GET tells are ignored. The stored definition overrides the file's. Runs that have started keep the version they started with.");
         agents.MapDelete("/api/v1/agents/{name}", Delete).RequirePermission(Write).Audits("agent.delete").Changes(CacheScope.Catalog).WithName("DeleteAgent")
             .Refuses(404, "agent_not_found", "There is no agent of this name.").Refuses(409, "agent_in_use", "A team names the agent.")
             .Refuses(412, "etag_mismatch", "It was changed meanwhile.").Refuses(428, "if_match_required", "If-Match is missing.")
@@ -171,7 +171,7 @@ internal static class AgentsApi
 
     private static CatalogEdit Edit(HttpContext context, string name, OverrideState state, AgentDefinition? definition, string? before)
     {
-        var json = definition is null ? null : AgentsJson.Serialize(definition);
+        var json = definition is null ? null : AgentsJson.Serialize(definition.WithoutShown());
         return new CatalogEdit
         {
             Kind = CatalogKind.Agent,

@@ -15,7 +15,7 @@ internal static class CatalogAnswers
             CatalogChange.NotFound => NotFound(edit.Kind, edit.Name),
             CatalogChange.Exists { IsApplied: false } => Problems.Conflict(
                 $"{what}_exists", $"There is a stored {what} '{CatalogProblems.Clip(edit.Name)}' already, which does not fit the files and is not applied: GET /api/v1/agents says why, under problems. Nothing was done; replace it with PUT, remove it with DELETE, or choose another name."),
-            CatalogChange.Exists => Problems.Conflict($"{what}_exists", $"There is already a {what} of this name. Nothing was done; change it with PUT, or choose another name."),
+            CatalogChange.Exists => Problems.Conflict($"{what}_exists", $"There is already {(edit.Kind == CatalogKind.Agent ? "an agent" : "a team")} of this name. Nothing was done; change it with PUT, or choose another name."),
             CatalogChange.Stale stale => Problems.PreconditionFailed($"\"{stale.ETag}\""),
             CatalogChange.NotOverridden => Problems.Conflict("not_overridden", $"The {what} is as its file says; there is no stored change to take back. Nothing was done."),
             CatalogChange.Invalid invalid => Invalid(invalid.Problems, edit, what),

@@ -1,5 +1,7 @@
+using System.Text.Json.Serialization;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
+using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Agents;
 
@@ -60,6 +62,21 @@ public sealed record TeamDefinition
 
     /// <summary>Guards over the whole tree of a run.</summary>
     public TeamLimits Limits { get; init; } = new();
+
+    /// <summary>Follows from the other members. Taken, so that what GET gives can be put back, and ignored.</summary>
+    /// <example>null</example>
+    public IReadOnlyList<string>? Agents { get; init; }
+
+    /// <summary>Says what teams.yaml says. Taken, so that what GET gives can be put back, and ignored.</summary>
+    /// <example>null</example>
+    public bool? IsDefault { get; init; }
+
+    /// <summary>Where GET found the team. Taken, so that what GET gives can be put back, and ignored.</summary>
+    /// <example>null</example>
+    public string? Source { get; init; }
+
+    /// <summary>Without what only GET tells: the rest is what is checked and stored.</summary>
+    internal TeamDefinition WithoutShown() => this with { Agents = null, IsDefault = null, Source = null };
 }
 
 /// <summary>Guards of a team, counted over a run and all its descendants. What is left out keeps its default.</summary>
@@ -81,8 +98,9 @@ public sealed record TeamLimits
     /// <example>2000000</example>
     public long? MaxTokens { get; init; }
 
-    /// <summary>US dollars, up to 10,000 with at most six decimals; 0: no limit. Default 5.</summary>
+    /// <summary>US dollars, up to 10,000 with at most six decimals; 0: no limit. Default 5. A decimal text such as "1.5" is taken too.</summary>
     /// <example>5</example>
+    [JsonConverter(typeof(DollarsConverter))]
     public decimal? MaxCostUsd { get; init; }
 
     /// <summary>Seconds since the run was created without the time parked on humans, 1–604,800. Default 3,600.</summary>

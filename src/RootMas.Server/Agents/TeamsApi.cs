@@ -26,7 +26,7 @@ internal static class TeamsApi
         teams.MapPut("/api/v1/teams/{name}", Replace).RequirePermission(Write).Audits("team.replace").Changes(CacheScope.Catalog).WithName("ReplaceTeam")
             .Refuses(400, "validation_failed", "The definition is not valid.").Refuses(404, "team_not_found", "There is no team of this name.")
             .Refuses(412, "etag_mismatch", "It was changed meanwhile.").Refuses(428, "if_match_required", "If-Match is missing.")
-            .WithSummary("Replace a team").WithDescription("Needs If-Match with the ETag that was read. The stored definition overrides the file's. Runs that have started keep the version they started with.");
+            .WithSummary("Replace a team").WithDescription("Needs If-Match with the ETag that was read. What GET gave can be sent back as it is: members that only GET tells are ignored. The stored definition overrides the file's. Runs that have started keep the version they started with.");
         teams.MapDelete("/api/v1/teams/{name}", Delete).RequirePermission(Write).Audits("team.delete").Changes(CacheScope.Catalog).WithName("DeleteTeam")
             .Refuses(404, "team_not_found", "There is no team of this name.").Refuses(409, "team_in_use", "It is the default team.")
             .Refuses(412, "etag_mismatch", "It was changed meanwhile.").Refuses(428, "if_match_required", "If-Match is missing.")
@@ -120,7 +120,7 @@ internal static class TeamsApi
 
     private static CatalogEdit Edit(HttpContext context, string name, OverrideState state, TeamDefinition? definition, string? before)
     {
-        var json = definition is null ? null : AgentsJson.Serialize(definition);
+        var json = definition is null ? null : AgentsJson.Serialize(definition.WithoutShown());
         return new CatalogEdit
         {
             Kind = CatalogKind.Team,

@@ -234,7 +234,11 @@ internal sealed class BackupDesk(BackupSetup setup)
         }
         catch (Exception e) when (e is BackupException or IOException or UnauthorizedAccessException)
         {
-            warnings.Add($"{place.Name}: {e.Message}");
+            var warning = $"{place.Name}: {e.Message}";
+            if (!warnings.Exists(w => w == warning)) // each step there fails alike
+            {
+                warnings.Add(warning);
+            }
         }
     }
 
@@ -242,7 +246,7 @@ internal sealed class BackupDesk(BackupSetup setup)
     {
         if (setup.Options.OffsiteFolder.Length > 0)
         {
-            yield return new BackupFolder("offsite", setup.Tree.Resolve(setup.Options.OffsiteFolder));
+            yield return new BackupFolder("offsite", setup.Tree.Resolve(setup.Options.OffsiteFolder)) { IsElsewhere = true };
         }
 
         if (setup.Options.S3.IsSet)

@@ -57,7 +57,7 @@ public sealed record BackupOptions : IValidatableObject
     /// <summary>PostgreSQL only: folder of pg_dump and pg_restore. Empty: those of the path and of /usr/lib/postgresql are looked at.</summary>
     public string PostgresPrograms { get; init; } = "";
 
-    /// <summary>A second folder, on another machine's disk: every archive is copied there. Empty: none.</summary>
+    /// <summary>A second folder, on another machine's disk: every archive is copied there. It must be there, for the server does not make it. Empty: none.</summary>
     public string OffsiteFolder { get; init; } = "";
 
     /// <summary>Storage with an S3-compatible interface: every archive is copied there too.</summary>

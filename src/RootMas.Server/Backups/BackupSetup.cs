@@ -18,7 +18,7 @@ internal sealed class BackupSetup
         Options = tree.Take<BackupOptions>("Backups");
         Database = tree.Take<DatabaseOptions>("Database");
         Audit = tree.Take<AuditOptions>("Audit");
-        Folder = Options.Folder.Length > 0 ? tree.Resolve(Options.Folder) : data.File("backups");
+        Folder = FolderOf(tree, Options);
         Key = Options.Key.Length > 0 ? Options.Key : tree.Variables.Get(KeyVariable) is { Length: >= BackupOptions.ShortestKey } given ? given : null;
     }
 
@@ -105,5 +105,16 @@ internal sealed class BackupSetup
         {
             tree.AddProblem($"{KeyVariable}: is too short; legal: at least {BackupOptions.ShortestKey} characters (openssl rand -base64 32)");
         }
+
+        var options = tree.Take<BackupOptions>("Backups");
+        if (options.OffsiteFolder.Length > 0 && IsIn(tree.Resolve(options.OffsiteFolder), FolderOf(tree, options)))
+        {
+            tree.AddProblem($"Backups:OffsiteFolder: is {FolderOf(tree, options)}, where archives are already, or lies in it; legal: a folder on another machine's disk");
+        }
     }
+
+    private static string FolderOf(SettingsTree tree, BackupOptions options) => options.Folder.Length > 0 ? tree.Resolve(options.Folder) : Path.Combine(tree.DataPath, "backups");
+
+    private static bool IsIn(string path, string folder) =>
+        (Path.TrimEndingDirectorySeparator(path) + Path.DirectorySeparatorChar).StartsWith(Path.TrimEndingDirectorySeparator(folder) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
 }

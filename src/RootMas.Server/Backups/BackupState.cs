@@ -1,3 +1,6 @@
+using System.Data.Common;
+using Microsoft.Extensions.Logging.Abstractions;
+using RootMas.Server.Platform;
 using RootMas.Server.Platform.Data;
 
 namespace RootMas.Server.Backups;
@@ -58,6 +61,33 @@ internal sealed class BackupState(IDatabase database)
             }
         },
         cancellationToken);
+
+    /// <summary>The same by a command, where no server runs: nothing is started, and nobody's data directory taken.</summary>
+    /// <returns>Why it could not be noted; null: it was, or there is no database to note it in.</returns>
+    public static async Task<string?> KeepBesideAsync(BackupSetup setup, BackupRecord record, bool made)
+    {
+        try
+        {
+            HalfRestored.Refuse(setup.Data);
+            if (setup.Database.Kind == DatabaseKind.Postgres)
+            {
+                await using var server = new PostgresDatabase(
+                    setup.Database with { PoolMin = 0, PoolMax = 2 }, static _ => Task.CompletedTask, setup.Time, NullLogger<PostgresDatabase>.Instance, outbound: setup.Policies);
+                await new BackupState(server).KeepAsync(record, made, null, CancellationToken.None);
+            }
+            else if (File.Exists(setup.Data.DatabasePath)) // opened to be written it would be made
+            {
+                await using var file = new SqliteDatabase(setup.Data.DatabasePath, setup.Database, static () => { }, setup.Time, NullLogger<SqliteDatabase>.Instance);
+                await new BackupState(file).KeepAsync(record, made, null, CancellationToken.None);
+            }
+
+            return null;
+        }
+        catch (Exception e) when (e is DbException or StorageUnavailableException or StartupRefusedException or TimeoutException or IOException or UnauthorizedAccessException)
+        {
+            return $"The database could not note this, so doctor, /health and alerts do not count it: {e.Message}";
+        }
+    }
 
     /// <summary>For acts that changed no time.</summary>
     public Task KeepAsync(Func<DbSession, ValueTask> also, CancellationToken cancellationToken) => database.WriteAsync(also, cancellationToken);

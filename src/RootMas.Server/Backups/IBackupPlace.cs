@@ -43,6 +43,9 @@ internal sealed class BackupFolder(string name, string path) : IBackupPlace
 
     public string Name => name;
 
+    /// <summary>It lies on another disk and is never made here: where that disk is not mounted, a folder in its place would be one of this machine, and its copies none.</summary>
+    public bool IsElsewhere { get; init; }
+
     public string PathOf(string id) => Path.Combine(path, BackupNames.ArchiveOf(id));
 
     /// <summary>Removes what killed processes left behind long ago.</summary>
@@ -62,6 +65,7 @@ internal sealed class BackupFolder(string name, string path) : IBackupPlace
 
     public async Task<IReadOnlyList<StoredBackup>> ListAsync(CancellationToken cancellationToken)
     {
+        RequireDisk();
         var found = new List<StoredBackup>();
         var files = Directory.Exists(path) ? Directory.EnumerateFiles(path, "*" + BackupNames.Archive) : [];
         foreach (var id in files.Select(static f => BackupNames.IdOf(Path.GetFileName(f), BackupNames.Archive)).OfType<string>().OrderDescending(StringComparer.Ordinal))
@@ -74,7 +78,7 @@ internal sealed class BackupFolder(string name, string path) : IBackupPlace
 
     public async Task PutAsync(BackupRecord record, string archive, CancellationToken cancellationToken)
     {
-        PrivateFiles.Folder(path);
+        RequireDisk();
         await PrivateFiles.CopyAsync(archive, PathOf(record.Id), cancellationToken);
         await PutRecordAsync(record, cancellationToken);
     }
@@ -89,6 +93,14 @@ internal sealed class BackupFolder(string name, string path) : IBackupPlace
         File.Delete(Path.Combine(path, BackupNames.RecordOf(id)));
         File.Delete(PathOf(id));
         return Task.CompletedTask;
+    }
+
+    private void RequireDisk()
+    {
+        if (IsElsewhere && !Directory.Exists(path))
+        {
+            throw new BackupException(BackupFailure.Unreachable, $"{path} is not there. Is its disk mounted? The server does not make this folder: make it once, on that disk.");
+        }
     }
 
     private async Task<StoredBackup> StoredAsync(string id, CancellationToken cancellationToken)

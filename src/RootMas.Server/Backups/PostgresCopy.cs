@@ -162,7 +162,7 @@ internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms pro
                     return true;
                 },
                 cancellationToken);
-            await DatabaseReading.ExecuteAsync(connection, null, "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0", cancellationToken);
+            await PostgresConnection.PrepareAsync(connection, TimeSpan.Zero, writes: false, cancellationToken);
             return connection;
         }
         catch

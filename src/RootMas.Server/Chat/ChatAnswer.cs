@@ -54,6 +54,7 @@ internal sealed class ChatAnswer(RunSummary run, TokenUsage usage, DateTimeOffse
             SavedUsd = run.Answer?.SavedUsd,
             Agents = run.Agents,
             Citations = run.Answer?.Citations ?? [],
+            CutBy = run.Answer?.CutBy,
             Reason = run.Status == RunStatus.Completed ? null : run.Reason,
             ErrorCode = run.ErrorCode,
         },

@@ -23,7 +23,8 @@ public static class ChatApi
             .WithDescription("The same as POST /chat, answered by one agent without delegation. " + Waits));
         Refusals(chat.MapPost("/stream", StreamAsync).RequirePermission("chat:write").AuditsNothing(OwnWork).HandlesIdempotency().WithName("ChatStream")
             .Produces(200, contentType: "text/event-stream").WithSummary("Ask and watch the run")
-            .WithDescription("Server-sent events of the run, from its first to its final one. A client that goes away does not stop the run; come back at GET /runs/{id}/events."));
+            .WithDescription("Server-sent events of the run, from its first to its final one. A client that goes away does not stop the run; come back at GET /runs/{id}/events. "
+                + "An administrator who speaks for somebody else gets the answer, and of all else what happened and not what was said; the whole only with content:read, and that is audited."));
         chat.MapGet("/history", HistoryAsync).RequirePermission("chat:read").WithName("ChatHistory").Produces<ChatHistoryAnswer>()
             .Refuses(404, "conversation_not_found", "There is no such conversation, or it is somebody else's.")
             .Refuses(403, "user_not_allowed", "user_id names somebody for whom the caller may not speak.")
@@ -87,7 +88,7 @@ public static class ChatApi
         try
         {
             var run = await chat.WaitAsync(caller, accepted.RunId, patience, open.Token);
-            return run is null ? ChatProblems.NoRun() : new ChatAnswer(run, await chat.UsageAsync(run, open.Token), clock.GetUtcNow());
+            return run is null ? ChatProblems.NoRun() : new ChatAnswer(await ShownAsync(run, caller, context), await chat.UsageAsync(run, open.Token), clock.GetUtcNow());
         }
         catch (OperationCanceledException) when (caller.Ended.IsCancellationRequested)
         {
@@ -95,7 +96,11 @@ public static class ChatApi
         }
     }
 
-    private static async Task<IResult> StreamAsync(ChatMessage message, IChatService chat, Subjects subjects, HttpContext context)
+    /// <summary>The answer is for whoever asked. What a run asks its owner meanwhile is for those who see the run.</summary>
+    private static async ValueTask<RunSummary> ShownAsync(RunSummary run, Caller owner, HttpContext context) =>
+        run.Status.IsFinal() || run.Reason is null || await context.RequestServices.GetRequiredService<ContentReads>().ShowsRunAsync(context, context.Caller(), owner, run.Id) ? run : run with { Reason = null };
+
+    private static async Task<IResult> StreamAsync(ChatMessage message, IChatService chat, Subjects subjects, ContentReads reads, HttpContext context)
     {
         var subject = await subjects.OfAsync(context, context.Caller(), message.UserId, Write, context.RequestAborted);
         if (subject.Caller is not { } caller)
@@ -119,7 +124,9 @@ public static class ChatApi
             context.Response.RegisterForDispose(watch);
         }
 
-        return new SseResult(chat.Stream(accepted, context.RequestAborted));
+        var isShown = await reads.ShowsRunAsync(context, context.Caller(), caller, accepted.RunId);
+        var items = chat.Stream(accepted, context.RequestAborted);
+        return new SseResult(isShown ? items : EventRedaction.AnswerOnly(items, context.RequestAborted));
     }
 
     private static SendMessage ToSend(ChatMessage message, bool simple, HttpContext context) => new()

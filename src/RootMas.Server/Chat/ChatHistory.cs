@@ -10,13 +10,13 @@ internal sealed class ChatHistory : IRunHistory
 {
     /// <summary>Why a run was stopped is not told where its message has an answer: that of a retry, which hangs below it too.</summary>
     private const string Above = """
-        with recursive path (id, parent_id, depth, role, content, agent, tainted, attachments, documents, stopped) as (
-            select p.id, p.parent_id, p.depth, p.role, p.content, p.agent, p.tainted, p.attachments, p.documents, p.stopped
+        with recursive path (id, parent_id, depth, role, content, agent, tainted, attachments, documents, stopped, stopped_tainted) as (
+            select p.id, p.parent_id, p.depth, p.role, p.content, p.agent, p.tainted, p.attachments, p.documents, p.stopped, p.stopped_tainted
             from messages i join messages p on p.id = i.parent_id where i.id = @input and i.owner_id = @owner
             union all
-            select m.id, m.parent_id, m.depth, m.role, m.content, m.agent, m.tainted, m.attachments, m.documents, case when path.role = 'assistant' then null else m.stopped end
+            select m.id, m.parent_id, m.depth, m.role, m.content, m.agent, m.tainted, m.attachments, m.documents, case when path.role = 'assistant' then null else m.stopped end, m.stopped_tainted
             from path join messages m on m.id = path.parent_id)
-        select role, content, tainted, agent, attachments, documents, stopped from path order by depth
+        select role, content, tainted, agent, attachments, documents, stopped, stopped_tainted from path order by depth
         """;
 
     /// <summary>
@@ -45,7 +45,7 @@ internal sealed class ChatHistory : IRunHistory
                 said(Of(row.GetString(0), row.GetString(1), row.Flag(2), row.StringOrNull(3), Brought(row.StringOrNull(4)), MessageWrites.DocumentsFrom(row.StringOrNull(5))));
                 if (row.StringOrNull(6) is { } stopped)
                 {
-                    said(new HistoryMessage("note", "The work on this was stopped before it was done: " + stopped));
+                    said(new HistoryMessage("note", "The work on this was stopped before it was done: " + stopped, Tainted: row.Int64OrNull(7) != 0)); // of an older version nobody knows
                 }
             });
 

@@ -55,9 +55,9 @@ internal sealed class ChatParticipant(FlowFeed flows) : IRunTransactionParticipa
             {
                 await MessageWrites.InsertFromRunAsync(session, input, conversation, run.BranchId, message with { Citations = await OfThoseThereAsync(session, message.Citations) });
             }
-            else if (entry is RunFailed { Code: var code, Reason: var reason } && code.StartsWith("guard_", StringComparison.Ordinal) && run.BranchId is { } branch)
+            else if (entry is RunFailed or RunCancelled && run.BranchId is { } branch && await StopNote.OfAsync(session, run.RunId, entry) is { } note)
             {
-                await MessageWrites.NoteStopAsync(session, conversation, branch, run.RunId, input, reason);
+                await MessageWrites.NoteStopAsync(session, conversation, branch, run.RunId, input, note);
             }
         }
 
@@ -88,9 +88,9 @@ internal sealed class ChatParticipant(FlowFeed flows) : IRunTransactionParticipa
 
     private static RunMessage? MessageOf(RunIdentity run, RunEvent entry) => entry switch
     {
-        MessageCompleted e => new(e.MessageId, run.RunId, "assistant", e.Text, e.Agent, e.Status, e.Tainted, e.Citations) { Documents = e.Documents },
+        MessageCompleted e => new(e.MessageId, run.RunId, "assistant", e.Text, e.Agent, e.Status, e.Tainted, e.Citations) { Documents = e.Documents, CutBy = e.CutBy },
         InputRequested e => new(Guid.CreateVersion7().ToString(), run.RunId, "assistant", e.Question, e.Agent, "question", e.Tainted == true, []),
-        InputReceived { Expired: false } e => new(Guid.CreateVersion7().ToString(), run.RunId, "user", e.Text, null, "complete", Tainted: false, []) { Attachments = e.Attachments, Metadata = e.Metadata?.GetRawText() },
+        InputReceived { Expired: false } e => new(Guid.CreateVersion7().ToString(), run.RunId, "user", e.Text, null, "complete", Tainted: e.Offered == true, []) { Attachments = e.Attachments, Metadata = e.Metadata?.GetRawText() },
         _ => null,
     };
 }

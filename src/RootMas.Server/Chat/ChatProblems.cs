@@ -23,6 +23,10 @@ internal static class ChatProblems
         Errors = new Dictionary<string, string[]>(StringComparer.Ordinal) { [code[..code.IndexOf('_', StringComparison.Ordinal)]] = [detail] },
     };
 
+    /// <summary>The conversation, and not the sender, names a team that is not there any more. Another one with other rights does not take its place by itself.</summary>
+    public static Problem TeamIsGone(string code, string team) => NotAccepted(
+        code, $"This conversation's team '{team}' is gone. Nothing was done. Name another one: team in the message, or with PATCH for the conversation. GET /api/v1/teams lists them.");
+
     public static Problem WaitingForHuman(RunSummary busy) => Problems.Conflict(
         "waiting_for_human",
         $"The run {busy.Id} of this branch waits for a person ({busy.Status.ToName()}). Nothing was done. Decide there first, or send on_busy: interrupt.")

@@ -68,6 +68,9 @@ public sealed record ChatResponseMetadata
     /// <summary>The sources that the answer names.</summary>
     public required IReadOnlyList<Citation> Citations { get; init; }
 
+    /// <summary>Why the model ended the answer before it was whole: length or content_filter; absent: it is whole.</summary>
+    public string? CutBy { get; init; }
+
     /// <summary>Why the run waits, failed or was cancelled, for people; absent otherwise.</summary>
     public string? Reason { get; init; }
 

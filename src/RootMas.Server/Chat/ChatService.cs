@@ -82,6 +82,9 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
     public async Task<IAsyncEnumerable<StreamItem>?> StreamAsync(Caller caller, string runId, StreamPosition after, bool tree, CancellationToken cancellationToken) =>
         await runs.FindAsync(runId, caller.UserId, cancellationToken) is null ? null : runs.StreamAsync(runId, after, tree, cancellationToken);
 
+    public async Task<IAsyncEnumerable<StreamItem>?> StreamTreeAsync(Caller caller, string runId, CancellationToken cancellationToken) =>
+        await runs.FindAsync(runId, caller.UserId, cancellationToken) is null ? null : runs.StreamTreeAsync(runId, cancellationToken);
+
     public IAsyncEnumerable<StreamItem> Stream(AcceptedMessage accepted, CancellationToken cancellationToken) =>
         accepted.Watch?.ReadAsync(cancellationToken) ?? runs.StreamAsync(accepted.RunId, default, tree: false, cancellationToken);
 
@@ -219,7 +222,13 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
             start = start with { InTransaction = WriteInto(caller, message, place, start, claim) };
             RunSummary? busy = null;
             var sent = await StartAsync(message, start with { Enqueue = message.OnBusy == OnBusy.Enqueue }, cancellationToken, run => busy = run);
-            if ((sent ?? await OnBusyAsync(caller, message, start, busy!, claim, cancellationToken)) is { } settled)
+            sent = sent switch
+            {
+                null => await OnBusyAsync(caller, message, start, busy!, claim, cancellationToken),
+                { Refusal: { } refusal } => await WithoutNewRunAsync(caller, message, start, refusal, claim, cancellationToken),
+                _ => sent,
+            };
+            if (sent is { } settled)
             {
                 return settled;
             }
@@ -227,6 +236,38 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
 
         return ChatProblems.Restless();
     }
+
+    /// <summary>
+    /// What a new run is refused for concerns neither an answer to what the branch asks, which makes none, nor a message that takes the place of one, which makes no more of them.
+    /// A team that the sender named is the sender's mistake, whatever the branch does. Null: it changed meanwhile, look again.
+    /// </summary>
+    private async Task<Sent?> WithoutNewRunAsync(Caller caller, SendMessage message, StartRun start, Problem refusal, Claim? claim, CancellationToken cancellationToken)
+    {
+        var (isFull, isTeamGone) = (refusal.Code == LimitNames.Runs, IsOfConversation(refusal, message, start));
+        if (!isFull && !isTeamGone)
+        {
+            return refusal;
+        }
+
+        if (!start.IsNewBranch && (await runs.OnBranchAsync(start.BranchId!, caller.UserId, cancellationToken)).FirstOrDefault() is { } busy)
+        {
+            if (isFull && message.OnBusy is OnBusy.Interrupt or OnBusy.Rollback)
+            {
+                return await OnBusyAsync(caller, message, start, busy, claim, cancellationToken);
+            }
+
+            if (await runs.NewestQuestionAsync(busy.Id, cancellationToken) is { } question)
+            {
+                return await AnswerAsync(caller, message, busy, question, claim, cancellationToken);
+            }
+        }
+
+        return isTeamGone ? ChatProblems.TeamIsGone(refusal.Code, start.Team!) : refusal;
+    }
+
+    /// <summary>Whether what is not there was named by the conversation. That an agent alone answers in it is a team, too.</summary>
+    private static bool IsOfConversation(Problem refusal, SendMessage message, StartRun start) => message.Team is null && start.Team is not null
+        && (refusal.Code == "team_not_found" || (refusal.Code == "agent_not_found" && message.Agent is null));
 
     /// <summary>The branch works on an earlier message. Null: it changed meanwhile, look again.</summary>
     private async Task<Sent?> OnBusyAsync(Caller caller, SendMessage message, StartRun start, RunSummary busy, Claim? claim, CancellationToken cancellationToken)

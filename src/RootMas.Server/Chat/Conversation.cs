@@ -61,6 +61,9 @@ public sealed record StoredMessage
     /// <summary>Raw JSON object, or null.</summary>
     public string? Metadata { get; init; }
 
+    /// <summary>Why the model ended it before it was whole: length or content_filter; null: it is whole.</summary>
+    public string? CutBy { get; init; }
+
     /// <summary>What its owner thinks of it; null: they have not said.</summary>
     public Rating? Rating { get; init; }
 

@@ -127,6 +127,10 @@ public sealed record MessageAnswer
     /// <example>complete</example>
     public required string Status { get; init; }
 
+    /// <summary>length, or content_filter: the model ended the text before it was whole; null: it is whole.</summary>
+    /// <example>null</example>
+    public string? CutBy { get; init; }
+
     /// <summary>Whether it carries text from outside.</summary>
     /// <example>false</example>
     public required bool Tainted { get; init; }
@@ -158,6 +162,7 @@ public sealed record MessageAnswer
         Agent = message.Agent,
         RunId = message.RunId,
         Status = message.Status,
+        CutBy = message.CutBy,
         Tainted = message.Tainted,
         Citations = message.Citations is null ? [] : JsonSerializer.Deserialize(message.Citations, ChatJson.Stored.IReadOnlyListCitation) ?? [],
         Attachments = message.Attachments is null ? [] : JsonSerializer.Deserialize(message.Attachments, ChatJson.Stored.IReadOnlyListAttachedDocument) ?? [],

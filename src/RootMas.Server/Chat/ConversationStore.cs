@@ -22,7 +22,7 @@ public sealed class ConversationStore(IDatabase database, Outbox outbox)
     private const string Columns = "id, title, team, archived, pinned, current_leaf, created_at, updated_at, version, folder";
 
     private const string MessageColumns =
-        "m.id, m.conversation_id, m.parent_id, m.branch_id, m.depth, m.role, m.content, m.agent, m.run_id, m.status, m.tainted, m.citations, m.metadata, m.created_at, m.attachments, f.score, f.reason, f.updated_at";
+        "m.id, m.conversation_id, m.parent_id, m.branch_id, m.depth, m.role, m.content, m.agent, m.run_id, m.status, m.tainted, m.citations, m.metadata, m.created_at, m.attachments, f.score, f.reason, f.updated_at, m.cut_by";
 
     /// <summary>At most one row for a message: only its owner can rate it.</summary>
     private const string WithFeedback = "left join feedback f on f.message_id = m.id and f.owner_id = m.owner_id";
@@ -313,6 +313,7 @@ public sealed class ConversationStore(IDatabase database, Outbox outbox)
         Metadata = row.StringOrNull(12),
         CreatedAt = row.Time(13),
         Attachments = row.StringOrNull(14),
+        CutBy = row.StringOrNull(18),
         Rating = row.IsDBNull(15) ? null : new Rating(row.GetInt32(15), row.StringOrNull(16), row.Time(17)),
     };
 }

@@ -26,7 +26,7 @@ public static class ConversationsApi
         var conversations = routes.MapGroup("/api/v1/conversations").WithTags("Conversations");
         conversations.MapGet("", ListAsync).RequirePermission("chat:read").Cached(new CachedRoute([])).WithName("ListConversations")
             .WithSummary("List conversations").WithDescription("Own conversations, newest activity first; with search those whose title has every word of it. One request looks through 10,000 titles at most; next_cursor goes on with older ones, also where none of these had the words. Calls of the OpenAI-compatible API are not listed.");
-        conversations.MapPost("", CreateAsync).RequirePermission("chat:write").AuditsNothing(OwnWork).WithName("CreateConversation")
+        conversations.MapPost("", CreateAsync).RequirePermission("chat:write").AuditsNothing(OwnWork).ShowsAgain().WithName("CreateConversation")
             .Refuses(400, "team_not_found", "There is no team of that name.")
             .WithSummary("Begin a conversation").WithDescription("An empty conversation. A message to POST /chat without conversation_id begins one by itself.");
         Refuses404(conversations.MapGet("/{id}", GetAsync)).RequirePermission("chat:read").WithName("GetConversation")

@@ -25,6 +25,9 @@ public interface IChatService
     /// <summary>The run's stored events after a position, then live ones, until its final event. Ownership is checked first; null: no such run of this caller.</summary>
     Task<IAsyncEnumerable<StreamItem>?> StreamAsync(Caller caller, string runId, StreamPosition after, bool tree, CancellationToken cancellationToken);
 
+    /// <summary>The same from the beginning, with the logs of all runs below it (<see cref="IMessageProcessor.StreamTreeAsync"/>).</summary>
+    Task<IAsyncEnumerable<StreamItem>?> StreamTreeAsync(Caller caller, string runId, CancellationToken cancellationToken);
+
     /// <summary>The stream of a run that was just accepted, from its beginning; whoever was given the acceptance owns it.</summary>
     IAsyncEnumerable<StreamItem> Stream(AcceptedMessage accepted, CancellationToken cancellationToken);
 

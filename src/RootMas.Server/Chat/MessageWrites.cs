@@ -73,11 +73,11 @@ internal static class MessageWrites
     /// A conversation that was deleted meanwhile gets nothing.
     /// </summary>
     private const string InsertRunMessage = """
-        insert into messages (id, conversation_id, owner_id, parent_id, branch_id, depth, role, content, agent, run_id, status, tainted, dead, citations, documents, attachments, metadata, created_at)
+        insert into messages (id, conversation_id, owner_id, parent_id, branch_id, depth, role, content, agent, run_id, status, tainted, dead, citations, documents, attachments, metadata, cut_by, created_at)
         select @id, i.conversation_id, i.owner_id, p.id,
             case when exists (select 1 from messages s where s.conversation_id = i.conversation_id and s.branch_id = coalesce(@branch, i.branch_id) and s.depth = p.depth + 1 and s.dead = 0)
                 then @id else coalesce(@branch, i.branch_id) end,
-            p.depth + 1, @role, @content, @agent, @run, @status, @tainted, case when exists (select 1 from runs r where r.id = @run and r.rolled_back = 1) then 1 else i.dead end, @citations, @documents, @attachments, @metadata, @now
+            p.depth + 1, @role, @content, @agent, @run, @status, @tainted, case when exists (select 1 from runs r where r.id = @run and r.rolled_back = 1) then 1 else i.dead end, @citations, @documents, @attachments, @metadata, @cut_by, @now
         from messages i
         join messages p on p.id = coalesce((select q.id from messages q where q.conversation_id = i.conversation_id and q.branch_id = coalesce(@branch, i.branch_id)
             and q.run_id = @run and q.depth > i.depth order by q.depth desc limit 1), i.id)
@@ -89,7 +89,7 @@ internal static class MessageWrites
     /// Not where something hangs below that already: what stands above a message never changes.
     /// </summary>
     private const string NoteStop = """
-        update messages set stopped = @reason
+        update messages set stopped = @note, stopped_tainted = @tainted
         where id = coalesce((select m.id from messages m where m.conversation_id = @conversation and m.branch_id = @branch and m.depth > 0 and m.run_id = @run order by m.depth desc limit 1), @input)
             and depth > 0 and not exists (select 1 from messages c where c.conversation_id = @conversation and c.parent_id = messages.id)
         """;
@@ -187,15 +187,15 @@ internal static class MessageWrites
             .Set("status", message.Status).Set("tainted", message.Tainted).Set("now", session.Now).Set("input", inputMessageId).Set("branch", branchId)
             .Set("citations", message.Citations.Count == 0 ? null : JsonSerializer.Serialize(message.Citations, ChatJson.Stored.IReadOnlyListCitation))
             .Set("documents", message.Documents is { Count: > 0 } documents ? string.Join(' ', documents) : null)
-            .Set("attachments", Stored(message.Attachments)).Set("metadata", message.Metadata));
+            .Set("attachments", Stored(message.Attachments)).Set("metadata", message.Metadata).Set("cut_by", message.CutBy));
         await session.SendAsync(session.Prepared(FollowAnswer).Set("now", session.Now).Set("leaf", message.Id).Set("input", inputMessageId).Set("id", conversationId));
     }
 
-    /// <summary>A limit or a guard has stopped the run: whoever answers what is said next is told why.</summary>
-    public static async ValueTask NoteStopAsync(DbSession session, string conversationId, string branchId, string runId, string inputMessageId, string reason)
+    /// <summary>The run has ended without an answer: whoever answers what is said next is told of it.</summary>
+    public static async ValueTask NoteStopAsync(DbSession session, string conversationId, string branchId, string runId, string inputMessageId, StopNote note)
     {
         await session.SendHoldAsync(Hold, conversationId);
-        await session.SendAsync(session.Prepared(NoteStop).Set("reason", reason).Set("conversation", conversationId).Set("branch", branchId).Set("input", inputMessageId).Set("run", runId));
+        await session.SendAsync(session.Prepared(NoteStop).Set("note", note.Text).Set("tainted", note.Tainted).Set("conversation", conversationId).Set("branch", branchId).Set("input", inputMessageId).Set("run", runId));
     }
 
     /// <summary>Rolls what came with a run, what was to take its place and is marked, and everything below them, back: kept for the log, no part of any history.</summary>
@@ -225,6 +225,9 @@ internal sealed record RunMessage(string Id, string RunId, string Role, string C
 {
     /// <inheritdoc cref="MessageCompleted.Documents"/>
     public IReadOnlyList<string>? Documents { get; init; }
+
+    /// <inheritdoc cref="MessageCompleted.CutBy"/>
+    public string? CutBy { get; init; }
 
     /// <inheritdoc cref="InputReceived.Attachments"/>
     public IReadOnlyList<AttachedDocument>? Attachments { get; init; }

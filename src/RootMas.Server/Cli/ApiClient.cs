@@ -175,6 +175,7 @@ internal sealed class ApiClient(HttpClient http)
         if (body is not null)
         {
             request.Content = JsonContent.Create(body);
+            await request.Content.LoadIntoBufferAsync(cancellationToken); // its length is said first, so that a server that does not take so much answers, and does not close while we send
         }
 
         if (etag is not null)

@@ -34,7 +34,7 @@ internal static class ApprovalsCommand
             terminal.Table(
                 ["Approval", "Agent", "Tool", "Where", "Expires", "Arguments"],
                 answer.Items().Select(a => (IReadOnlyList<string>)
-                    [a.Text("id")!, a.Text("agent")!, a.Text("tool")!, a.Text("target_origin") ?? "", a.Text("expires_at")!, a.Text("arguments") ?? ""]));
+                    [a.Text("id")!, a.Text("agent")!, a.Text("tool")!, a.Text("target_origin") ?? "", a.Text("expires_at")!, ExactText.OfArguments(a)]));
             return ExitCodes.Ok;
         });
         return command;
@@ -60,7 +60,7 @@ internal static class ApprovalsCommand
             }
 
             // What is shown is what is decided: the hash binds the decision to these bytes. Of one that was decided already the server says so.
-            Terminal.Of(parsed).Note($"{decision}: {found[0].Text("tool")} {found[0].Text("arguments")}");
+            Terminal.Of(parsed).Note($"{decision}: {found[0].Text("tool")} {ExactText.OfArguments(found[0])}");
             await connection.Api.PostAsync(
                 "/api/v1/approvals/" + named,
                 parsed.GetValue(Reason) is { } reason

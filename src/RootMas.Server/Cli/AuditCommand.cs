@@ -66,6 +66,7 @@ internal static class AuditCommand
             return await new AuditVerifier(new AuditStore(shared), [key, .. earlier]).RunAsync(head, cancellationToken);
         }
 
+        data.RefuseClosed();
         if (!File.Exists(data.DatabasePath) || (options.Key is null or "" && !File.Exists(KeyFile.PathOf(data, AuditKey.FileName))))
         {
             throw new CliException(ExitCodes.NotFound, $"There is no audit log in {data.Path}, or its key is not there. Name the data directory with --data, and the key with Audit:Key.");
@@ -82,8 +83,15 @@ internal static class AuditCommand
         byte[]?[] all = [masters.Current, masters.Previous, files.Find(MasterKeys.Name)];
         return await SharedAuditKey.FindAsync(database, [.. all.OfType<byte[]>()], cancellationToken)
             ?? (files.Find(AuditKey.FileName) is { } file ? new AuditKey(file) : null)
-            ?? throw new CliException(ExitCodes.NotFound,
-                $"The key of the audit log in {PostgresConnection.Describe(tree.Take<DatabaseOptions>("Database"))} is not to be had. Give {MasterKeys.Variable} as the servers have it, or name the data directory of one of them with --data, or give the key itself with Audit:Key.");
+            ?? throw KeyMissing(tree, data);
+    }
+
+    private static CliException KeyMissing(SettingsTree tree, DataDirectory data)
+    {
+        data.RefuseClosed();
+        return new CliException(
+            ExitCodes.NotFound,
+            $"The key of the audit log in {PostgresConnection.Describe(tree.Take<DatabaseOptions>("Database"))} is not to be had. Give {MasterKeys.Variable} as the servers have it, or name the data directory of one of them with --data, or give the key itself with Audit:Key.");
     }
 
     private static AuditHead? HeadOf(string? text) => text?.Split(':') switch
@@ -110,9 +118,9 @@ internal static class AuditCommand
             }
 
             Terminal.Of(parsed).Table(
-                ["#", "At", "Action", "Outcome", "Who", "Target", "After"],
+                ["#", "At", "Action", "Outcome", "Who", "From", "Target", "After"],
                 answer.Items().Select(r => (IReadOnlyList<string>)
-                    [r.Text("id")!, r.Text("at")!, r.Text("action")!, r.Text("outcome")!, r.Text("actor_name") ?? r.Text("actor_id") ?? "", $"{r.Text("target_kind")} {r.Text("target_id")}".Trim(), r.Text("after") ?? ""]));
+                    [r.Text("id")!, r.Text("at")!, r.Text("action")!, r.Text("outcome")!, r.Text("actor_name") ?? r.Text("actor_id") ?? "", r.Text("address") ?? "", $"{r.Text("target_kind")} {r.Text("target_id")}".Trim(), r.Text("after") ?? ""]));
             return ExitCodes.Ok;
         });
         return command;

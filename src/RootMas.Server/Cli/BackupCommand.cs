@@ -55,7 +55,7 @@ internal static class BackupCommand
                     var desk = new BackupDesk(setup);
                     var made = await desk.CreateAsync("manual", verify, stop);
                     var places = (await desk.ListAsync(stop)).Backups.Where(b => b.Id == made.Record.Id).Select(static b => b.Place);
-                    return BackupView.Of(made.Record.Id, [.. places], made.Record, made.Warnings);
+                    return Noting(BackupView.Of(made.Record.Id, [.. places], made.Record, made.Warnings), await BackupState.KeepBesideAsync(setup, made.Record, made: true));
                 },
                 cancellationToken);
             Show(parsed, view, $"Made {view.Text("id")} ({Size(view)}, {view.Text("rows")} rows) in {string.Join(", ", view.Items("places").Select(static p => p.GetString()))}.");
@@ -161,8 +161,11 @@ internal static class BackupCommand
 
         var stored = (await desk.ListAsync(cancellationToken)).Backups;
         var (id, record, result) = await desk.VerifyAsync(which == "latest" && stored.Find(static b => b.Own) is { } newest ? newest.Id : which, cancellationToken);
-        return BackupView.Of(id, [.. stored.Where(b => b.Id == id).Select(static b => b.Place)], record) with { Valid = result.Ok, VerifiedAt = result.At, Problems = result.Problems };
+        var unnoted = result.Ok && record is not null && stored.Exists(b => b.Id == id && b.Own) ? await BackupState.KeepBesideAsync(setup, record, made: false) : null;
+        return Noting(BackupView.Of(id, [.. stored.Where(b => b.Id == id).Select(static b => b.Place)], record) with { Valid = result.Ok, VerifiedAt = result.At, Problems = result.Problems }, unnoted);
     }
+
+    private static BackupView Noting(BackupView view, string? note) => note is null ? view : view with { Notes = [.. view.Notes, note] };
 
     /// <summary>Asks the server that runs, or does it here. Both give the same JSON.</summary>
     private static async Task<JsonElement> AskAsync<T>(

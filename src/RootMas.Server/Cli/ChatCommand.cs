@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json;
+using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Cli;
 
@@ -9,6 +10,7 @@ internal static class ChatCommand
 {
     private static readonly TimeSpan CancelWithin = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LeaveWithin = TimeSpan.FromMilliseconds(300);
+    private static readonly CharactersAttribute Sendable = new(1, 10_000); // as the server has it
     private static readonly Argument<string?> Message = new("message") { Description = "What to ask; without it, stdin is read.", Arity = ArgumentArity.ZeroOrOne };
     private static readonly Option<string?> Conversation = new("--conversation") { Description = "Go on with this conversation." };
     private static readonly Option<string?> Team = new("--team") { Description = "The team that answers (default root-mas)." };
@@ -124,6 +126,11 @@ internal static class ChatCommand
         if (string.IsNullOrWhiteSpace(text))
         {
             throw new CliException(ExitCodes.Usage, "There is nothing to ask. Give a text: rootmas chat \"…\", or pipe one in.");
+        }
+
+        if (!Sendable.IsValid(text))
+        {
+            throw new CliException(ExitCodes.Usage, "The message has more than 10,000 characters, which is the most that one has. Nothing was sent. Put a long text in as a document (rootmas documents upload FILE), and ask about that.");
         }
 
         await using var connection = await ServerConnection.OpenAsync(options, cancellationToken);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using RootMas.Server.Cli.Import;
 using RootMas.Server.Platform;
 
@@ -7,7 +8,12 @@ namespace RootMas.Server.Cli;
 /// <summary>The command line: parses, runs one command, and turns what went wrong into a message and an exit code.</summary>
 public static class CommandLine
 {
-    public static Task<int> RunAsync(string[] args) => RunAsync(args, new CliConsole());
+    /// <summary>The whole program. Numbers and times are read and written alike everywhere, whatever the locale of the machine says of points, commas and calendars.</summary>
+    public static Task<int> RunAsync(string[] args)
+    {
+        CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+        return RunAsync(args, new CliConsole());
+    }
 
     internal static async Task<int> RunAsync(IReadOnlyList<string> args, CliConsole console)
     {

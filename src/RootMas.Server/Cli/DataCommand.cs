@@ -70,6 +70,7 @@ internal static class DataCommand
             }
 
             using var data = new DataDirectory(tree.DataPath);
+            data.RefuseClosed();
             var (before, after) = await SqliteSpace.CompactAsync(data, cancellationToken);
             Terminal.Of(parsed).WriteLine($"{before >> 20} MiB before, {after >> 20} MiB now.");
             return ExitCodes.Ok;
@@ -103,6 +104,7 @@ internal static class DataCommand
         }
 
         using var data = new DataDirectory(tree.DataPath);
+        data.RefuseClosed();
         await using var sqlite = new SqliteSide(data, TimeProvider.System, NullLoggerFactory.Instance);
         var outbound = new OutboundPolicies(tree.Take<ResilienceOptions>("Resilience"), TimeProvider.System);
         await using var postgres = new PostgresSide(options, outbound, TimeProvider.System, NullLoggerFactory.Instance);

@@ -201,9 +201,21 @@ internal static class DoctorCommand
         var status = check.Text("status");
         var state = status is "healthy" ? "ok" : status is "unhealthy" ? "bad" : "note";
         var took = check.Text("latency_ms") is { } ms && double.Parse(ms, CultureInfo.InvariantCulture) >= 1 ? $" ({ms} ms)" : "";
-        var hint = status is "unhealthy" or "degraded" ? $"{(check.Text("last_error") is { } e ? $"Class of the last error: {e}. " : "")}docs/runbook.md, RootMasUnhealthy, says what to look at." : "";
+        var hint = status is "unhealthy" or "degraded" ? $"{(check.Text("last_error") is { } e ? $"Class of the last error: {e}. " : "")}docs/runbook.md, {EntryOf(name)}, says what to look at." : "";
         return new Finding(name, state, $"{check.Text("detail") ?? status ?? ""}{took}", hint);
     }
+
+    /// <summary>Where the runbook speaks of a part; under RootMasUnhealthy it has a line for each part without an alert of its own.</summary>
+    internal static string EntryOf(string part) => part.Split('/')[0] switch
+    {
+        "models" => "RootMasModelUnreachable",
+        "backups" => "RootMasBackupFailing",
+        "disk" => "RootMasDiskLow",
+        "schedule" => "RootMasJobOverdue",
+        "rabbitmq" => "RootMasBrokerAway",
+        "outbound" => "RootMasOutboundBreakerOpen",
+        _ => "RootMasUnhealthy",
+    };
 
     private static Finding Broken(string model, JsonElement endpoint) => new(
         "model " + model,

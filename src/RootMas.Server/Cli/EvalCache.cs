@@ -12,8 +12,8 @@ namespace RootMas.Server.Cli;
 internal static class EvalCache
 {
     private static readonly Argument<string> File = new("file") { Description = "Questions with labels (text,label), or pairs with whether they mean the same (a,b,same): CSV with a header, TSV, or JSON lines." };
-    private static readonly Option<double[]> MaxWrong = new("--max-wrong") { Description = "Wrong answers as a part of all lookups that are allowed (δ), one or several.", DefaultValueFactory = static _ => [0.01, 0.02, 0.05], AllowMultipleArgumentsPerToken = true };
-    private static readonly Option<double[]> Thresholds = new("--threshold") { Description = "Fixed thresholds to compare with, one or several.", DefaultValueFactory = static _ => [0.98, 0.95, 0.92, 0.9, 0.85, 0.8], AllowMultipleArgumentsPerToken = true };
+    private static readonly Option<double[]> MaxWrong = new Option<double[]>("--max-wrong") { Description = "Wrong answers as a part of all lookups that are allowed (δ), one or several.", DefaultValueFactory = static _ => [0.01, 0.02, 0.05], AllowMultipleArgumentsPerToken = true }.WithoutCommas();
+    private static readonly Option<double[]> Thresholds = new Option<double[]>("--threshold") { Description = "Fixed thresholds to compare with, one or several.", DefaultValueFactory = static _ => [0.98, 0.95, 0.92, 0.9, 0.85, 0.8], AllowMultipleArgumentsPerToken = true }.WithoutCommas();
     private static readonly Option<int?> Shuffle = new("--shuffle") { Description = "Ask in a random order of this seed; without it in the order of the file." };
 
     public static Command Create()

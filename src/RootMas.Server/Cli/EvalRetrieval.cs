@@ -15,7 +15,7 @@ internal static class EvalRetrieval
     private static readonly Option<int> Depth = new("--k") { Description = "Passages that count (1–50).", DefaultValueFactory = static _ => 5 };
     private static readonly Option<string?> InCollection = new("--collection") { Description = "Search only in this collection, by id or name." };
     private static readonly Option<string> Rerank = new("--rerank") { Description = "Tier of the model that orders passages anew: none, cheap, standard, premium.", DefaultValueFactory = static _ => "none" };
-    private static readonly Option<double> MinRecall = new("--min-recall") { Description = "Fail (exit code 1) below this recall@k (0–1).", DefaultValueFactory = static _ => 0 };
+    private static readonly Option<double> MinRecall = new Option<double>("--min-recall") { Description = "Fail (exit code 1) below this recall@k (0–1).", DefaultValueFactory = static _ => 0 }.WithoutCommas();
 
     public static Command Create()
     {

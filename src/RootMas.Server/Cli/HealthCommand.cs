@@ -46,6 +46,11 @@ internal static class HealthCommand
             var answer = await AskAsync(AddressOf(options), path, cancellationToken);
             if (answer.Code == ExitCodes.Ok || time.GetElapsedTime(began) >= wait)
             {
+                if (answer.Code == ExitCodes.Unreachable)
+                {
+                    RefuseClosed(options);
+                }
+
                 return answer;
             }
 
@@ -84,7 +89,7 @@ internal static class HealthCommand
     private static Uri AddressOf(CliOptions options)
     {
         var tree = SettingsTree.Read(options.ToArguments());
-        if ((options.Server ?? tree.Variables.Get("ROOTMAS_SERVER")) is { } named)
+        if (Named(options, tree) is { } named)
         {
             return Uri.TryCreate(named, UriKind.Absolute, out var address) && address.Scheme is "http" or "https"
                 ? address!
@@ -95,5 +100,19 @@ internal static class HealthCommand
         var urls = tree.Take<ServerOptions>("Server").Urls;
         return ListenAddress.Nearest(Directory.Exists(tree.DataPath) && data.ReadOwner()?.Url is { } url ? [url] : ListenAddress.Split(urls))
             ?? throw new CliException(ExitCodes.Usage, $"Server:Urls is '{urls}': there is nobody to ask. Name an address with --server.");
+    }
+
+    private static string? Named(CliOptions options, SettingsTree tree) => options.Server ?? tree.Variables.Get("ROOTMAS_SERVER");
+
+    /// <summary>Whoever may not look into the data directory does not learn where its server listens, and has asked elsewhere.</summary>
+    /// <exception cref="StartupRefusedException">That is why nobody answered.</exception>
+    private static void RefuseClosed(CliOptions options)
+    {
+        var tree = SettingsTree.Read(options.ToArguments());
+        if (Named(options, tree) is null)
+        {
+            using var data = new DataDirectory(tree.DataPath);
+            data.RefuseClosed();
+        }
     }
 }

@@ -21,6 +21,7 @@ internal static class MigrateCommand
             tree.ThrowIfInvalid();
             var options = tree.Take<DatabaseOptions>("Database");
             using var data = new DataDirectory(tree.DataPath);
+            data.RefuseClosed();
             data.Create();
             var target = Migrations.MigrationTarget.Of(options, data, TimeProvider.System, NullLoggerFactory.Instance);
             var before = new BackupBeforeMigration(BackupCommand.SetupOf(tree, data), NullLogger<BackupBeforeMigration>.Instance);

@@ -28,9 +28,9 @@ internal static class Misunderstood
         }
         else
         {
-            foreach (var error in isGroup ? parsed.Errors.Where(e => !IsOfCommand(e)) : parsed.Errors)
+            foreach (var text in parsed.Errors.Where(e => !isGroup || !IsOfCommand(e)).Select(TextOf).Distinct(StringComparer.Ordinal))
             {
-                await console.Error.WriteLineAsync(TextOf(error));
+                await console.Error.WriteLineAsync(text);
             }
         }
 
@@ -68,7 +68,7 @@ internal static class Misunderstood
     }
 
     private static bool Fits(Type type, string said) =>
-        type == typeof(double) ? double.TryParse(said, CultureInfo.InvariantCulture, out _)
+        type == typeof(double) ? double.TryParse(said, NumberStyles.Float, CultureInfo.InvariantCulture, out _)
         : (type != typeof(int) && type != typeof(long)) || long.TryParse(said, CultureInfo.InvariantCulture, out _);
 
     private static string Unknown(string word, Command command)

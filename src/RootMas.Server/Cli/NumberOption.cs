@@ -12,9 +12,23 @@ internal static class NumberOption
         where T : struct, INumber<T> =>
         option.Validators.Add(result =>
         {
-            if (result.Tokens.Any(token => T.TryParse(token.Value, CultureInfo.CurrentCulture, out var number) && !(number >= least && number <= most)))
+            if (result.Tokens.Any(token => T.TryParse(token.Value, CultureInfo.InvariantCulture, out var number) && !(number >= least && number <= most)))
             {
                 result.AddError(refusal);
             }
         });
+
+    /// <summary>Refuses what is written as 0,5: the parser takes a comma for a mark between thousands, and that for 5.</summary>
+    public static T WithoutCommas<T>(this T option)
+        where T : Option
+    {
+        option.Validators.Add(static result =>
+        {
+            if (result.Tokens.FirstOrDefault(static token => token.Value.Contains(',', StringComparison.Ordinal)) is { Value: var said })
+            {
+                result.AddError($"{result.Option.Name} needs a number: '{said}' is none.");
+            }
+        });
+        return option;
+    }
 }

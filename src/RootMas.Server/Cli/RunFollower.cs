@@ -185,10 +185,22 @@ internal sealed class RunFollower(ServerConnection connection, Terminal terminal
         {
             Whole(data);
             EndLine();
-            return;
+        }
+        else
+        {
+            terminal.WriteLine(data.Text("text") ?? "");
         }
 
-        terminal.WriteLine(data.Text("text") ?? "");
+        SayWhatCutIt(terminal, data);
+    }
+
+    /// <summary>An answer that the model broke off does not look like one.</summary>
+    internal static void SayWhatCutIt(Terminal terminal, JsonElement answer)
+    {
+        if (answer.Text("cut_by") is { } why)
+        {
+            terminal.Warn(why == "content_filter" ? "The provider's content filter ended the answer here." : "The model stopped here because its answer was too long. Ask it to go on.");
+        }
     }
 
     private void EndLine()

@@ -164,7 +164,7 @@ internal sealed class RunQuestions(ApiClient api, Terminal terminal)
     {
         var id = approval.Text("id")!;
         terminal.Warn($"{approval.Text("agent")} wants to call {approval.Text("tool")}{(approval.Text("target_origin") is { } origin ? " at " + origin : "")}. {approval.Text("reason")}");
-        terminal.Note(approval.Text("arguments_text") ?? "");
+        terminal.Note(ExactText.OfArguments(approval));
         var (answer, isOver) = await AnswerOfAsync(run, e, "Approve exactly this call? [y/N]", cancellationToken);
         if (isOver)
         {

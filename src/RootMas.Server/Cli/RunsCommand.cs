@@ -53,6 +53,7 @@ internal static class RunsCommand
             {
                 terminal.WriteLine();
                 terminal.WriteLine(text);
+                RunFollower.SayWhatCutIt(terminal, answer);
             }
         }, cancellationToken));
         return command;

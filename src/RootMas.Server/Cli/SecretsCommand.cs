@@ -1,10 +1,13 @@
 using System.CommandLine;
+using System.Globalization;
 
 namespace RootMas.Server.Cli;
 
 /// <summary><c>rootmas secrets …</c>: keys and credentials that the server keeps encrypted. Values come from stdin, never as an argument.</summary>
 internal static class SecretsCommand
 {
+    private const int Longest = 16_000; // as the server has it
+
     private static readonly Argument<string> Name = new("name") { Description = "The secret." };
 
     public static Command Create() => new("secrets", "Keys and credentials that the server keeps encrypted.") { Set(), List(), Remove() };
@@ -21,6 +24,11 @@ internal static class SecretsCommand
             if (string.IsNullOrEmpty(value))
             {
                 throw new CliException(ExitCodes.Usage, "No value was given. Pipe it in: rootmas secrets set NAME < FILE");
+            }
+
+            if (value.Length > Longest)
+            {
+                throw new CliException(ExitCodes.Usage, string.Create(CultureInfo.InvariantCulture, $"The value has {value.Length:N0} characters, and a secret has at most {Longest:N0}. Nothing was sent."));
             }
 
             await using var connection = await ServerConnection.OpenAsync(options, cancellationToken);

@@ -18,12 +18,12 @@ internal sealed class ServerConnection : IAsyncDisposable
     private readonly WebApplication? _own;
     private readonly HttpClient _http;
 
-    /// <param name="data">The data directory that the server works on, whose token is shown: no proxy may come in between. Null: it is elsewhere.</param>
+    /// <param name="data">The data directory that the server works on, whose token is shown: no proxy may come in between, as for any server on this machine. Null: it is elsewhere.</param>
     private ServerConnection(string url, string? key, DataDirectory? data, WebApplication? own, OutboundPolicy policy)
     {
         _own = own;
         // Long answers are streams and waits; single calls end by the server's own limits.
-        var sockets = new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10), AllowAutoRedirect = false, UseProxy = data is null };
+        var sockets = new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10), AllowAutoRedirect = false, UseProxy = data is null && !new Uri(url).IsLoopback };
         if (data is not null)
         {
             ListenAddress.TakeCertificateOf(new Uri(url), sockets);
@@ -70,6 +70,7 @@ internal sealed class ServerConnection : IAsyncDisposable
         }
 
         using var data = new DataDirectory(tree.DataPath);
+        data.RefuseClosed();
         if (Directory.Exists(tree.DataPath) && data.ReadOwner() is { } owner)
         {
             return owner.Url is { } url
@@ -134,11 +135,15 @@ internal sealed record RemoteServer(string Url, string? Key, string NamedBy)
         var key = variables.Get("ROOTMAS_API_KEY");
         if ((options.Server ?? variables.Get("ROOTMAS_SERVER")) is { } named)
         {
-            return new(named, key ?? (stored?.Server == named ? stored.Key : null), options.Server is null ? "ROOTMAS_SERVER" : "--server");
+            return new(named, key ?? (stored is not null && IsSame(stored.Server, named) ? stored.Key : null), options.Server is null ? "ROOTMAS_SERVER" : "--server");
         }
 
         return options.Data is null && stored is not null ? new(stored.Server, key ?? stored.Key, "'rootmas login'") : null;
     }
+
+    /// <summary>However it is written: requests go to the host and port alone.</summary>
+    private static bool IsSame(string one, string other) =>
+        Uri.TryCreate(one, UriKind.Absolute, out var a) && Uri.TryCreate(other, UriKind.Absolute, out var b) && a.GetLeftPart(UriPartial.Authority) == b.GetLeftPart(UriPartial.Authority);
 }
 
 /// <summary>Shows the token of the data directory as it is at each try: a server that was started again, while a chat reconnects, has written a new one.</summary>

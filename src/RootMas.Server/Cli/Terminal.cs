@@ -1,14 +1,20 @@
+using System.Buffers;
 using System.CommandLine;
+using System.Text;
 using System.Text.Json;
 using RootMas.Server.Platform.Settings;
 using Spectre.Console;
 
 namespace RootMas.Server.Cli;
 
-/// <summary>Data on stdout, notes on stderr; no colour and no question without a terminal. Text from models and tools is printed without control characters.</summary>
+/// <summary>Data on stdout, notes on stderr; no colour and no question without a terminal. Text from models and tools is printed without control characters and marks of direction.</summary>
 internal sealed class Terminal
 {
     private const int WidestTable = 4000;
+
+    /// <summary>Marks that turn the direction of what stands behind them (Unicode, Bidi_Control).</summary>
+    private static readonly SearchValues<char> Turning = SearchValues.Create("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069");
+
     private readonly bool _noteColour;
     private readonly Keyboard _keyboard;
 
@@ -16,7 +22,7 @@ internal sealed class Terminal
     {
         Console = console;
         IsTerminal = !console.IsOutputRedirected;
-        _noteColour = variables.Get("NO_COLOR") is null && !console.IsErrorRedirected;
+        _noteColour = variables.Get("NO_COLOR") is null && variables.Get("TERM") != "dumb" && !console.IsErrorRedirected;
         CanAsk = !console.IsInputRedirected && !console.IsErrorRedirected;
         _keyboard = new(console);
     }
@@ -80,7 +86,7 @@ internal sealed class Terminal
         }
 
         await Console.Error.WriteAsync(Clean(question) + " ");
-        var typed = new System.Text.StringBuilder();
+        var typed = new StringBuilder();
         while (Console.ReadKey() is var key && key.Key != ConsoleKey.Enter)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -145,15 +151,23 @@ internal sealed class Terminal
         }
     }
 
-    /// <summary>Without escape sequences and other control characters: an answer must not drive the terminal.</summary>
-    internal static string Clean(string text) =>
-        text.AsSpan().IndexOfAnyInRange('\0', '\u001f') < 0 && text.AsSpan().IndexOfAnyInRange('\u007f', '\u009f') < 0
-            ? text
-            : string.Create(text.Length, text, static (span, source) =>
+    /// <summary>Without escape sequences and other control characters, and without marks of direction: an answer must neither drive the terminal nor read otherwise than it is.</summary>
+    internal static string Clean(string text)
+    {
+        if (text.AsSpan().IndexOfAnyInRange('\0', '\u001f') < 0 && text.AsSpan().IndexOfAnyInRange('\u007f', '\u009f') < 0 && !text.AsSpan().ContainsAny(Turning))
+        {
+            return text;
+        }
+
+        var clean = new StringBuilder(text.Length);
+        foreach (var character in text)
+        {
+            if (!Turning.Contains(character))
             {
-                for (var i = 0; i < source.Length; i++)
-                {
-                    span[i] = char.IsControl(source[i]) && source[i] is not ('\n' or '\t') ? ' ' : source[i];
-                }
-            });
+                clean.Append(char.IsControl(character) && character is not ('\n' or '\t') ? ' ' : character);
+            }
+        }
+
+        return clean.ToString();
+    }
 }

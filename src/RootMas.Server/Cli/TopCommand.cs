@@ -13,7 +13,7 @@ internal static class TopCommand
 {
     public static Command Create()
     {
-        var interval = new Option<double>("--interval") { Description = "Seconds between two pictures.", DefaultValueFactory = static _ => 2 };
+        var interval = new Option<double>("--interval") { Description = "Seconds between two pictures.", DefaultValueFactory = static _ => 2 }.WithoutCommas();
         var once = new Option<bool>("--once") { Description = "One picture, also on a terminal." };
         interval.Bound(0.2, 3_600, "--interval must be between 0.2 and 3600 seconds.");
         var command = new Command("top", "Live runs, queue, cost and errors.") { interval, once, CliOptions.JsonOption };

@@ -23,7 +23,7 @@ internal sealed record Trouble(int ExitCode, string Message)
         StorageUnavailableException e => new(ExitCodes.Failed, e.Message),
         SqliteException e => new(ExitCodes.Failed, OfDatabase(e)),
         OutputException e => new(ExitCodes.Failed, $"{e.Message} What was asked for may be done all the same: look before you ask again."),
-        UnauthorizedAccessException e => new(ExitCodes.Failed, $"{e.Message} Run this as the user that owns the data directory."),
+        UnauthorizedAccessException e => new(ExitCodes.Failed, $"{e.Message} Run this as the user whose it is ('ls -ld' says who that is), or give this one the right to it."),
         IOException e => new(ExitCodes.Failed, $"{e.Message.TrimEnd('.')}. What was saved before is kept. Look at free space and rights; 'rootmas doctor' does too."),
         JsonException e => new(ExitCodes.Failed, $"What was read is not the JSON that it should be ({e.Message.TrimEnd('.')}). Nothing was changed by that. 'rootmas doctor' looks at the server and its files."),
         _ => null,

@@ -120,7 +120,7 @@ public static class PlatformData
             await keys.LoadAsync(options, cancellationToken);
         }
 
-        return new PostgresDatabase(options, PrepareAsync, time, loggers.CreateLogger<PostgresDatabase>(), outbound: provider.GetService<OutboundPolicies>());
+        return new PostgresDatabase(options, PrepareAsync, time, loggers.CreateLogger<PostgresDatabase>(), outbound: provider.GetService<OutboundPolicies>()) { RefusesStandby = true };
     }
 
     /// <summary>Opens the database before anything listens, so that a refusal stops the start.</summary>

@@ -19,7 +19,7 @@ internal static class ApprovalsApi
     {
         approvals.MapGet("", List).RequirePermission(Decide).WithName("ListApprovals")
             .WithSummary("List approvals").WithDescription("Calls that wait for a person, newest first, with the exact arguments that would run; status= lists decided ones. Administrators see everybody's, and that is audited. With view=badge nothing of what would run is shown, so that looking whether anything waits is not audited.");
-        approvals.MapPost("/{id}", Post).RequirePermission(Decide).Audits("approval.decide").WithName("DecideApproval")
+        approvals.MapPost("/{id}", Post).RequirePermission(Decide).Audits("approval.decide").ShowsAgain().WithName("DecideApproval")
             .Refuses(404, "approval_not_found", "There is no such approval, or it is somebody else's.").Refuses(403, "admin_required", "Only an administrator may decide this one.")
             .Refuses(403, "people_only", "Agents and service tokens never decide.")
             .Refuses(409, "approval_decided", "It was decided already.").Refuses(409, "approval_expired", "Its time is over.").Refuses(409, "run_is_final", "Its run has ended.")

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Collections.Frozen;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using RootMas.Runtime.Runs;
 
 namespace RootMas.Server.Runs;
 
@@ -55,6 +56,32 @@ internal static class EventRedaction
         await foreach (var item in WithoutPieces(items, cancellationToken))
         {
             yield return item with { Json = Redact(item.Json.Span) };
+        }
+    }
+
+    /// <summary>
+    /// A stream for whoever may have the answer and nothing else: its text as it is written, and whole at the end, without what it may rest on. What was asked and remembered, what tools gave and what the model thought is not in it.
+    /// </summary>
+    public static async IAsyncEnumerable<StreamItem> AnswerOnly(IAsyncEnumerable<StreamItem> items, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var item in items.WithCancellation(cancellationToken))
+        {
+            if (item.Type == "message.delta")
+            {
+                yield return item;
+            }
+            else if (item.Type == "message.snapshot")
+            {
+                yield return RunJson.DeserializePiece(item.Json.Span) is MessageSnapshot { Reasoning: not null } said ? item with { Json = RunJson.Serialize(said with { Reasoning = null }) } : item;
+            }
+            else if (item.Type == "message.completed")
+            {
+                yield return RunJson.DeserializeEvent(item.Json.Span) is MessageCompleted said ? item with { Json = RunJson.Serialize(said with { Documents = null, Facts = null }) } : item;
+            }
+            else if (!Live.Contains(item.Type))
+            {
+                yield return item with { Json = Redact(item.Json.Span) };
+            }
         }
     }
 

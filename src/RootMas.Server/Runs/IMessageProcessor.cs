@@ -19,6 +19,11 @@ public interface IMessageProcessor
     /// <summary>Stored events after <paramref name="after"/> and then live ones, until the run's final event. <paramref name="tree"/> adds descendants' events and pieces, live only.</summary>
     IAsyncEnumerable<StreamItem> StreamAsync(string runId, StreamPosition after, bool tree, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Events of the run and of all runs below it, each log from its beginning, and then live ones, until the run's final event; no pieces. What a run below did comes behind the event that says that it begins, before the one that says that it ended.
+    /// </summary>
+    IAsyncEnumerable<StreamItem> StreamTreeAsync(string runId, CancellationToken cancellationToken);
+
     /// <summary>Takes a place at the stream of a run before <see cref="StartAsync"/> creates it.</summary>
     RunWatch Watch(string runId);
 
@@ -55,7 +60,7 @@ public interface IMessageProcessor
     /// <param name="also">Written in the transaction of the effect, with the id of the run concerned; as for the verbs below.</param>
     Task<RunVerdict> AnswerAsync(string runId, string ownerId, int? call, InputAnswer answer, Made? also, CancellationToken cancellationToken);
 
-    /// <summary>A new run with <see cref="StartRun.RetryOf"/>; completed steps before <paramref name="fromSeq"/> are copied, never executed again. Codes: run_not_found, run_not_final, not_a_root_run, branch_busy, message_rolled_back, conversation_not_found, log_pruned.</summary>
+    /// <summary>A new run with <see cref="StartRun.RetryOf"/>; completed steps before <paramref name="fromSeq"/> are copied, never executed again. Codes: run_not_found, run_not_final, not_a_root_run, branch_busy, message_rolled_back, conversation_not_found, log_pruned, from_seq_beyond_log.</summary>
     /// <param name="asker">Rights and bound of whoever asks for it: those of the earlier run are not inherited.</param>
     Task<RunVerdict> RetryAsync(string runId, string ownerId, long? fromSeq, RetryAsker asker, Made? also, CancellationToken cancellationToken);
 

@@ -13,6 +13,8 @@ internal sealed class MessageProcessor(RunStarter starter, RunVerbs verbs, RunWa
     public IAsyncEnumerable<StreamItem> StreamAsync(string runId, StreamPosition after, bool tree, CancellationToken cancellationToken) =>
         streams.ReadAsync(runId, after, tree, watch: null, cancellationToken);
 
+    public IAsyncEnumerable<StreamItem> StreamTreeAsync(string runId, CancellationToken cancellationToken) => streams.ReadTreeAsync(runId, cancellationToken);
+
     public RunWatch Watch(string runId) => streams.Watch(runId);
 
     public Task<RunSummary?> WaitAsync(string runId, TimeSpan atMost, CancellationToken cancellationToken) => waiters.WaitAsync(runId, atMost, cancellationToken);

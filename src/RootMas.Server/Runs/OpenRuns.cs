@@ -17,12 +17,13 @@ internal sealed class OpenRuns(int perUser)
     private readonly Dictionary<string, HashSet<string>> _open = new(StringComparer.Ordinal);
 
     /// <summary>False: the user has as many unfinished runs as allowed. <paramref name="own"/> is the user's own bound.</summary>
-    public bool TryEnter(string ownerId, string runId, int? own)
+    /// <param name="takesPlace">Of one of these, which is not counted.</param>
+    public bool TryEnter(string ownerId, string runId, int? own, bool takesPlace = false)
     {
         lock (_gate)
         {
             var runs = Of(Subjects.UserOf(ownerId).UserId);
-            return runs.Count < (own ?? perUser) && runs.Add(runId);
+            return runs.Count < (own ?? perUser) + (takesPlace ? 1 : 0) && runs.Add(runId);
         }
     }
 

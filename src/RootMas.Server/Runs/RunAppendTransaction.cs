@@ -231,6 +231,7 @@ internal sealed class RunAppendTransaction(DbSession session, RunBatch batch, Ru
                 Documents = answer?.Documents,
                 Facts = answer?.Facts,
                 Urls = answer?.Urls,
+                CutBy = answer?.CutBy,
             };
             await RunInbox.InsertAsync(session, signals, parent, ownerId: null, key, ended);
         }

@@ -8,6 +8,9 @@ public static class RunProblems
     /// <summary>Code of <see cref="ConversationDeleted"/>.</summary>
     public const string NoConversation = "conversation_not_found";
 
+    /// <summary>Code of a retry from an event that there is not.</summary>
+    public const string BeyondLog = "from_seq_beyond_log";
+
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(5);
 
     /// <summary>The run is still there, and goes after its conversation.</summary>

@@ -31,7 +31,7 @@ internal sealed partial class RunStarter(AgentCatalog catalog, RunStore store, R
             return await StartSharedAsync(plan, mayOverlap);
         }
 
-        if (!worker.Open.TryEnter(run.OwnerId, run.RunId, plan.MaxUnfinished))
+        if (!worker.Open.TryEnter(run.OwnerId, run.RunId, plan.MaxUnfinished, plan.TakesPlace))
         {
             return TooMany(run.RunId);
         }
@@ -58,7 +58,7 @@ internal sealed partial class RunStarter(AgentCatalog catalog, RunStore store, R
         var (run, max, write) = (plan.Creation.Run, plan.MaxUnfinished, plan.Creation.InTransaction);
         async ValueTask CountThenWriteAsync(DbSession session)
         {
-            await worker.SharedOpen.CountInAsync(session, run.OwnerId, max);
+            await worker.SharedOpen.CountInAsync(session, run.OwnerId, max, plan.TakesPlace);
             if (write is not null)
             {
                 await write(session);
@@ -223,4 +223,8 @@ internal sealed partial class RunStarter(AgentCatalog catalog, RunStore store, R
 /// <param name="History">Null: loaded after the run is there.</param>
 /// <param name="Copied">Events of an earlier run that are not executed again.</param>
 /// <param name="MaxUnfinished">The owner's own bound on unfinished runs; null: the general one.</param>
-internal sealed record StartPlan(RunCreation Creation, TeamSnapshot Snapshot, IReadOnlyList<HistoryMessage>? History, IReadOnlyList<RunEvent> Copied, int? MaxUnfinished = null);
+internal sealed record StartPlan(RunCreation Creation, TeamSnapshot Snapshot, IReadOnlyList<HistoryMessage>? History, IReadOnlyList<RunEvent> Copied, int? MaxUnfinished = null)
+{
+    /// <summary>It ends an unfinished run of the same owner, which does not count against it.</summary>
+    public bool TakesPlace => Creation.Replaces is not null;
+}

@@ -22,8 +22,30 @@ internal sealed class RunStreams(RunReader reader, StreamHub hub, IAnswerCache a
         ReadAsync(runId, after, tree, watch: null, cancellationToken);
 
     /// <param name="watch">Taken before the run existed: nothing is in the store that it does not know.</param>
-    public async IAsyncEnumerable<StreamItem> ReadAsync(
-        string runId, StreamPosition after, bool tree, RunWatch? watch, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public IAsyncEnumerable<StreamItem> ReadAsync(string runId, StreamPosition after, bool tree, RunWatch? watch, CancellationToken cancellationToken) =>
+        FollowAsync(runId, after, tree ? Descendants.Live : Descendants.None, watch, cancellationToken);
+
+    /// <inheritdoc cref="IMessageProcessor.StreamTreeAsync"/>
+    public async IAsyncEnumerable<StreamItem> ReadTreeAsync(string runId, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var below = new DescendantLogs(reader, runId);
+        await foreach (var item in FollowAsync(runId, default, Descendants.Logs, watch: null, cancellationToken))
+        {
+            if (RunEventNames.IsPiece(item.Type))
+            {
+                continue;
+            }
+
+            await foreach (var shown in below.ShowAsync(item, cancellationToken))
+            {
+                await SettledAsync(shown.Type);
+                yield return shown;
+            }
+        }
+    }
+
+    private async IAsyncEnumerable<StreamItem> FollowAsync(
+        string runId, StreamPosition after, Descendants tree, RunWatch? watch, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var open = RunMetrics.StreamOpened();
         using var pin = watch?.Pin ?? hub.Pin(runId);
@@ -84,25 +106,38 @@ internal sealed class RunStreams(RunReader reader, StreamHub hub, IAnswerCache a
 
     private Task SettledAsync(string type) => RunEventNames.Settles(type) ? answers.SettledAsync() : Task.CompletedTask;
 
-    private async Task<IDisposable?> FollowTreeAsync(bool tree, string runId, CancellationToken cancellationToken) =>
-        tree && elsewhere is not null && await reader.RowAsync(runId, ownerId: null, cancellationToken) is { } row
+    private async Task<IDisposable?> FollowTreeAsync(Descendants tree, string runId, CancellationToken cancellationToken) =>
+        tree != Descendants.None && elsewhere is not null && await reader.RowAsync(runId, ownerId: null, cancellationToken) is { } row
             ? await elsewhere.FollowTreeAsync(row.Identity.RootRunId, cancellationToken)
             : null;
 
-    private async Task<IDisposable?> AttachTreeAsync(bool tree, string runId, RunSubscription subscription, CancellationToken cancellationToken)
+    private async Task<IDisposable?> AttachTreeAsync(Descendants tree, string runId, RunSubscription subscription, CancellationToken cancellationToken)
     {
-        if (!tree || await reader.RowAsync(runId, ownerId: null, cancellationToken) is not { } row)
+        if (tree == Descendants.None || await reader.RowAsync(runId, ownerId: null, cancellationToken) is not { } row)
         {
             return null;
         }
 
-        if (row.IsRoot)
+        subscription.WithPiecesBelow = tree == Descendants.Live;
+        var runs = row.IsRoot ? [] : await reader.TreeAsync(runId, ownerId: null, cancellationToken);
+        var attachment = hub.AttachTree(row.Identity.RootRunId, runId, subscription, runs.Where(static r => r.ParentRunId is not null).Select(static r => KeyValuePair.Create(r.Id, r.ParentRunId!)));
+        if (tree == Descendants.Logs)
         {
-            return hub.AttachTree(runId, runId, subscription, []);
+            subscription.OfferDescendant(DescendantLogs.Attached);
         }
 
-        var runs = await reader.TreeAsync(runId, ownerId: null, cancellationToken);
-        return hub.AttachTree(row.Identity.RootRunId, runId, subscription,
-            runs.Where(r => r.ParentRunId is not null).Select(r => KeyValuePair.Create(r.Id, r.ParentRunId!)));
+        return attachment;
+    }
+
+    /// <summary>What is shown of the runs below.</summary>
+    private enum Descendants
+    {
+        None,
+
+        /// <summary>What they do from now on, pieces too.</summary>
+        Live,
+
+        /// <summary>For <see cref="DescendantLogs"/>: their events from now on, behind the mark that says so.</summary>
+        Logs,
     }
 }

@@ -31,6 +31,9 @@ internal sealed class RunSubscription(long last) : IDisposable
 
     public bool IsBroken { get; private set; }
 
+    /// <summary>Whether pieces of descendants are shown beside their events: many that write at once fill any buffer. To be said before they are listened to.</summary>
+    public bool WithPiecesBelow { get; set; } = true;
+
     public ChannelReader<LiveItem> Reader => _buffer.Reader;
 
     /// <summary>Called under the run channel's lock.</summary>
@@ -113,7 +116,13 @@ internal sealed class RunSubscription(long last) : IDisposable
     }
 
     /// <summary>Something of a descendant; not numbered, live only.</summary>
-    public void OfferDescendant(in StreamItem item) => Write(new LiveItem(item with { Id = null, IsFinal = false }, 0, 0));
+    public void OfferDescendant(in StreamItem item)
+    {
+        if (WithPiecesBelow || !RunEventNames.IsPiece(item.Type))
+        {
+            Write(new LiveItem(item with { Id = null, IsFinal = false }, 0, 0));
+        }
+    }
 
     /// <summary>The reader takes what is buffered, then goes back to the store.</summary>
     public void Break()

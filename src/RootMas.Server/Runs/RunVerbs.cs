@@ -93,6 +93,11 @@ internal sealed class RunVerbs(RunReader reader, RunStore store, RunOwnership ow
             return new RunVerdict(row.Summary(null), code, detail);
         }
 
+        if (fromSeq is { } seq && StreamPositions.Beyond(new StreamPosition(seq), row.LastSeq) is { } beyond)
+        {
+            return new RunVerdict(row.Summary(null), RunProblems.BeyondLog, beyond);
+        }
+
         return await StartAgainAsync(row, fromSeq ?? 0, asker, also, cancellationToken);
     }
 

@@ -22,6 +22,9 @@ public sealed record RunView
 {
     private const int LongestTitle = 120;
 
+    /// <summary>Members that are words of people and models: they are not kept beside the run, with which they go.</summary>
+    internal static readonly string[] Said = ["title", "answer", "reason"];
+
     /// <summary>Id of the run.</summary>
     /// <example>0198f2c4-7a11-7cc3-9b3e-0d1f5a2b6c70</example>
     public required string Id { get; init; }
@@ -193,6 +196,10 @@ public sealed record RunAnswer
     /// <example>complete</example>
     public required string Status { get; init; }
 
+    /// <summary>length, or content_filter: the model ended the text before it was whole; null: it is whole.</summary>
+    /// <example>null</example>
+    public string? CutBy { get; init; }
+
     /// <summary>The agent that wrote it.</summary>
     /// <example>communicator</example>
     public string? Agent { get; init; }
@@ -213,6 +220,7 @@ public sealed record RunAnswer
         MessageId = m.MessageId,
         Text = m.Text,
         Status = m.Status,
+        CutBy = m.CutBy,
         Agent = m.Agent,
         Model = m.Model,
         Citations = [.. m.Citations.Select(RunCitation.Of)],
@@ -277,6 +285,10 @@ public sealed record RunEventPage
     /// <summary>Send it as after to get the next page; null: nothing more is stored now.</summary>
     /// <example>null</example>
     public required long? NextAfter { get; init; }
+
+    /// <summary>The same as a text, as other lists have it: send it as cursor. Null: nothing more is stored now.</summary>
+    /// <example>null</example>
+    public required string? NextCursor { get; init; }
 
     /// <summary>The run's status when the page was read.</summary>
     /// <example>completed</example>

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Runtime.Runs;
@@ -30,7 +31,7 @@ internal static class RunsApi
             .Produces<RunEventPage>().Produces(200, contentType: EventStreams.MediaType).Produces(204)
             .Refuses(404, "run_not_found", "There is no such run, or it is somebody else's.").Refuses(400, "validation_failed", "The position is nonsense.")
             .WithSummary("Read or follow a run's log")
-            .WithDescription("A page of stored events after ?after=. With Accept: text/event-stream the events from there on and then the live ones until the run's end; Last-Event-ID resumes, after the final event the answer is 204. With tree=1 events of descendants are added live, without id. "
+            .WithDescription("A page of stored events after ?after= (or ?cursor=, which is the same). With Accept: text/event-stream the events from there on and then the live ones until the run's end; Last-Event-ID resumes, after the final event the answer is 204. With tree=1 events of descendants are added live, without id. "
                 + "Administrators without content:read get others' events redacted: null in place of what was said, and no live pieces. Of a shared run others get stored events only, until it is no longer shared, and what retells more than the run itself (remembered facts, summaries of earlier messages) is redacted.");
         MapVerbs(runs);
         RunSharingApi.Map(runs);
@@ -41,17 +42,17 @@ internal static class RunsApi
     private static void MapVerbs(RouteGroupBuilder runs)
     {
         const string missing = "There is no such run, or it is somebody else's.";
-        MayNameUser(runs.MapPost("/{id}/cancel", Cancel)).RequirePermission(Write).AuditsNothing(OwnLog).WithName("CancelRun").Refuses(404, "run_not_found", missing)
+        MayNameUser(runs.MapPost("/{id}/cancel", Cancel)).RequirePermission(Write).AuditsNothing(OwnLog).WithSecretMembers(RunView.Said).WithName("CancelRun").Refuses(404, "run_not_found", missing)
             .WithSummary("Cancel a run").WithDescription("The run and its descendants stop within a second, also at the model's provider; the text so far is kept. A run that has ended is left as it is.");
         MayNameUser(runs.MapPost("/{id}/retry", Retry)).RequirePermission(Write).AuditsNothing(OwnLog).ShowsAgain().WithName("RetryRun").Refuses(404, "run_not_found", missing)
             .Refuses(404, RunProblems.NoConversation, "Its conversation was deleted.").Refuses(409, "run_not_final", "The run has not ended.").Refuses(409, "not_a_root_run", "It is a part of another run.").Refuses(409, "branch_busy", "Its branch has an unfinished run, or another retry of the same message works.")
-            .Refuses(409, "message_rolled_back", "A later message took its message back.").Refuses(409, "log_pruned", "Its log was removed by the server's retention.")
+            .Refuses(400, "validation_failed", "from_seq is beyond the log.").Refuses(409, "message_rolled_back", "A later message took its message back.").Refuses(409, "log_pruned", "Its log was removed by the server's retention.")
             .Refuses(429, "concurrent_runs", "You have as many unfinished runs as one user may have.")
             .WithSummary("Repeat a run").WithDescription("Makes a new run with the same input, team and agents. Completed steps before from_seq are copied and not executed again.");
-        MayNameUser(runs.MapPost("/{id}/input", Answer)).RequirePermission(Write).AuditsNothing(OwnLog).WithName("AnswerRun").Refuses(404, "run_not_found", missing)
+        MayNameUser(runs.MapPost("/{id}/input", Answer)).RequirePermission(Write).AuditsNothing(OwnLog).ShowsAgain().WithName("AnswerRun").Refuses(404, "run_not_found", missing)
             .Refuses(409, "no_open_question", "The run waits for no such answer.").Refuses(409, "run_is_final", "The run has ended.")
             .WithSummary("Answer a question of a run").WithDescription("For a run in waiting_input: the agent gets the text and goes on.");
-        MayNameUser(runs.MapPost("/{id}/resolve", Resolve)).RequirePermission(Write).Audits("run.resolve").WithName("ResolveRun").Refuses(404, "run_not_found", missing)
+        MayNameUser(runs.MapPost("/{id}/resolve", Resolve)).RequirePermission(Write).Audits("run.resolve").ShowsAgain().WithName("ResolveRun").Refuses(404, "run_not_found", missing)
             .Refuses(409, "no_open_review", "No such call waits for a review.").Refuses(409, "repeat_too_early", "The call may still be on its way.").Refuses(409, "run_is_final", "The run has ended.")
             .WithSummary("Decide a call in doubt").WithDescription("For a run in needs_review: a call with an effect was interrupted and nobody knows whether it acted. Look, then say. Administrators decide in the runs of a bot's end users too.");
     }
@@ -118,21 +119,34 @@ internal static class RunsApi
     }
 
     private static async Task<IResult> Events(
-        [Description(RunId)] string id, [Description("Read on after this event: its id.")] string? after, int? limit, [Description("1: with live events of descendants.")] int? tree,
-        [Description(ForUser)] string? user_id, IMessageProcessor runs, RunAccess access, HttpContext context)
+        [Description(RunId)] string id, [Description("Read on after this event: its id.")] string? after,
+        [Description("The same, as in other lists: `next_cursor` of the page before.")] string? cursor, [Description("Events per page, 1 to 200; default 200.")] int? limit,
+        [Description("1: with live events of descendants.")] int? tree, [Description(ForUser)] string? user_id, IMessageProcessor runs, RunAccess access, HttpContext context)
     {
+        var isStream = EventStreams.AreWanted(context.Request);
+        if (!isStream && limit is < 1 or > EventPage)
+        {
+            return Problems.Invalid("limit", $"must be between 1 and {EventPage}");
+        }
+
+        var (position, field, nonsense) = PositionOf(context.Request, after, cursor);
+        if ((RefuseTree(tree) ?? nonsense) is { } wrong)
+        {
+            return wrong;
+        }
+
         var (seen, refusal) = await access.FindAsync(context, id, user_id);
         if (seen is not { Run: var run })
         {
             return refusal!;
         }
 
-        if (Position(context.Request, after, tree, run, out var position) is { } problem)
+        if (StreamPositions.Beyond(position, run.LastSeq) is { } beyond)
         {
-            return problem;
+            return Problems.Invalid(field, beyond);
         }
 
-        if (EventStreams.AreWanted(context.Request))
+        if (isStream)
         {
             if (run.Status.IsFinal() && position.Seq >= run.LastSeq)
             {
@@ -142,16 +156,13 @@ internal static class RunsApi
             return new SseResult(Shown(seen, runs.StreamAsync(id, position, tree is 1, context.RequestAborted), context));
         }
 
-        if (limit is < 1 or > EventPage)
-        {
-            return Problems.Invalid("limit", $"must be between 1 and {EventPage}");
-        }
-
         var page = await runs.EventsAsync(id, position.Seq, limit ?? EventPage, context.RequestAborted);
+        long? next = page.Count == (limit ?? EventPage) ? page[^1].Seq : null;
         return TypedResults.Ok(new RunEventPage
         {
             Items = await ShownAsync(seen, page, context),
-            NextAfter = page.Count == (limit ?? EventPage) ? page[^1].Seq : null,
+            NextAfter = next,
+            NextCursor = next?.ToString(CultureInfo.InvariantCulture),
             Status = run.Status.ToName(),
         });
     }
@@ -179,7 +190,8 @@ internal static class RunsApi
         }
 
         await runs.CancelAsync(id, run.OwnerId, body?.Reason ?? "Cancelled by the user.", keepText: true, context.RequestAborted);
-        return TypedResults.Accepted($"/api/v1/runs/{id}", RunView.Of(await runs.FindAsync(id, run.OwnerId, context.RequestAborted) ?? run, withContent: context.Caller().UserId == run.OwnerId));
+        var now = await runs.FindAsync(id, run.OwnerId, context.RequestAborted) ?? run;
+        return TypedResults.Accepted($"/api/v1/runs/{id}", await ViewAsync(runs, now, withContent: context.Caller().UserId == run.OwnerId, context.RequestAborted));
     }
 
     private static async Task<Results<Accepted<RunView>, Problem>> Retry(
@@ -192,7 +204,7 @@ internal static class RunsApi
         }
 
         return await MadeAsync(runs, context, owner)
-            ?? Answered(await runs.RetryAsync(id, owner.UserId, body?.FromSeq, new(owner.Restriction(), owner.OwnNumber(LimitNames.Runs)), context.Idempotency()?.Making("run"), context.RequestAborted));
+            ?? await AnsweredAsync(runs, context, await runs.RetryAsync(id, owner.UserId, body?.FromSeq, new(owner.Restriction(), owner.OwnNumber(LimitNames.Runs)), context.Idempotency()?.Making("run"), context.RequestAborted));
     }
 
     private static async Task<Results<Accepted<RunView>, Problem>> Answer(
@@ -205,7 +217,7 @@ internal static class RunsApi
         }
 
         return await MadeAsync(runs, context, owner)
-            ?? Answered(await runs.AnswerAsync(id, owner.UserId, body.CallId is null ? null : CallOf(body.CallId), body.Text, context.Idempotency()?.Making("run"), context.RequestAborted));
+            ?? await AnsweredAsync(runs, context, await runs.AnswerAsync(id, owner.UserId, body.CallId is null ? null : CallOf(body.CallId), body.Text, context.Idempotency()?.Making("run"), context.RequestAborted));
     }
 
     private static async Task<Results<Accepted<RunView>, Problem>> Resolve(
@@ -218,30 +230,32 @@ internal static class RunsApi
         }
 
         var caller = context.Caller();
-        var isOthers = caller.IsAdmin && caller.UserId != owner.UserId;
+        var isOthers = IsOthers(caller, owner.UserId);
         var record = context.AuditRow(context.Audit("run.resolve") with
         {
             TargetKind = "run",
             TargetId = id,
             After = new System.Text.Json.Nodes.JsonObject { ["call_id"] = body.CallId, ["outcome"] = body.Outcome, ["owner_id"] = owner.UserId },
         });
-        return await MadeAsync(runs, context, owner, withContent: !isOthers)
-            ?? Answered(
-                await runs.ResolveAsync(id, owner.UserId, CallOf(body.CallId), body.Outcome, body.Result, record.And(context.Idempotency()?.Making("run")), context.RequestAborted, by: isOthers ? caller.UserId : null),
-                withContent: !isOthers);
+        return await MadeAsync(runs, context, owner)
+            ?? await AnsweredAsync(
+                runs, context, await runs.ResolveAsync(id, owner.UserId, CallOf(body.CallId), body.Outcome, body.Result, record.And(context.Idempotency()?.Making("run")), context.RequestAborted, by: isOthers ? caller.UserId : null));
     }
 
+    /// <summary>Of what was said in a run an administrator who speaks for somebody else sees nothing here: they read it at the run itself, with the grant for it and a row about it.</summary>
+    private static bool IsOthers(Caller caller, string ownerId) => caller.IsAdmin && caller.UserId != ownerId;
+
     /// <summary>The answer to a repeat whose first request had its effect and no answer; null: this is no such repeat.</summary>
-    private static async Task<Results<Accepted<RunView>, Problem>?> MadeAsync(IMessageProcessor runs, HttpContext context, Caller owner, bool withContent = true) =>
+    private static async Task<Results<Accepted<RunView>, Problem>?> MadeAsync(IMessageProcessor runs, HttpContext context, Caller owner) =>
         context.Idempotency()?.Made is { } made
-            ? Answered(await runs.FindAsync(made, owner.UserId, context.RequestAborted) is { } run ? new RunVerdict(run) : RunVerdict.NotFound, withContent)
+            ? await AnsweredAsync(runs, context, await runs.FindAsync(made, owner.UserId, context.RequestAborted) is { } run ? new RunVerdict(run) : RunVerdict.NotFound)
             : null;
 
-    private static Results<Accepted<RunView>, Problem> Answered(RunVerdict verdict, bool withContent = true)
+    private static async Task<Results<Accepted<RunView>, Problem>> AnsweredAsync(IMessageProcessor runs, HttpContext context, RunVerdict verdict)
     {
         if (verdict is { Ok: true, Run: { } run })
         {
-            return TypedResults.Accepted($"/api/v1/runs/{run.Id}", RunView.Of(run, withContent));
+            return TypedResults.Accepted($"/api/v1/runs/{run.Id}", await ViewAsync(runs, run, withContent: !IsOthers(context.Caller(), run.OwnerId), context.RequestAborted));
         }
 
         if (verdict.Code == OpenRuns.Limit)
@@ -254,37 +268,48 @@ internal static class RunsApi
             return RunProblems.ConversationDeleted();
         }
 
+        if (verdict.Code == RunProblems.BeyondLog)
+        {
+            return Problems.Invalid("from_seq", verdict.Detail ?? "");
+        }
+
         return verdict.Code is null or "run_not_found" ? RunAccess.NotFound() : Problems.Conflict(verdict.Code, verdict.Detail ?? "Not possible in the current state.") with
         {
             Extra = verdict.Run is { } state ? new Dictionary<string, string>(StringComparer.Ordinal) { ["run_id"] = state.Id, ["run_status"] = state.Status.ToName() } : null,
         };
     }
 
+    /// <summary>A run as <see cref="Get"/> shows it, with its title.</summary>
+    internal static async Task<RunView> ViewAsync(IMessageProcessor runs, RunSummary run, bool withContent, CancellationToken cancellationToken) =>
+        RunView.Of(run, withContent, withContent ? (await runs.InputsAsync([run.Id], cancellationToken)).GetValueOrDefault(run.Id) : null);
+
     private static Problem? RefuseTree(int? tree) => tree is null or 0 or 1 ? null : Problems.Invalid("tree", "must be one of 0, 1");
 
-    /// <summary>Null: fine, and <paramref name="position"/> is where to begin.</summary>
-    private static Problem? Position(HttpRequest request, string? after, int? tree, RunSummary run, out StreamPosition position)
+    /// <summary>Where to begin, and what said so; whether the log reaches so far is not known here.</summary>
+    private static (StreamPosition At, string Field, Problem? Refusal) PositionOf(HttpRequest request, string? after, string? cursor)
     {
-        position = default;
-        if (RefuseTree(tree) is { } nonsense)
-        {
-            return nonsense;
-        }
-
         var header = request.Headers["Last-Event-ID"];
-        var (field, text) = header.Count > 0 ? ("Last-Event-ID", header.ToString()) : ("after", after);
-        if (text is null)
+        if (header.Count > 0)
         {
-            return null;
+            return PositionOf("Last-Event-ID", header.ToString());
         }
 
-        if (!StreamPositions.TryParse(text, out position))
+        var page = PositionOf("cursor", cursor is "" ? null : cursor); // empty: from the beginning, as in other lists
+        var named = PositionOf("after", after);
+        if (named.Refusal is not null || string.IsNullOrEmpty(cursor))
         {
-            return Problems.Invalid(field, "must be the id of an event: a number, or number:number");
+            return named;
         }
 
-        return StreamPositions.Beyond(position, run.LastSeq) is { } beyond ? Problems.Invalid(field, beyond) : null;
+        return page.Refusal is null && after is not null && named.At != page.At
+            ? (default, "cursor", Problems.Invalid("cursor", "names another event than after; leave one of them away"))
+            : page;
     }
+
+    private static (StreamPosition At, string Field, Problem? Refusal) PositionOf(string field, string? text) =>
+        text is null ? (default, field, null)
+        : StreamPositions.TryParse(text, out var position) ? (position, field, null)
+        : (default, field, Problems.Invalid(field, "must be the id of an event: a number, or number:number"));
 
     private static RunView Nest(RunSummary run, ILookup<string, RunSummary> byParent, bool withContent, string? input = null) =>
         RunView.Of(run, withContent, input) with { Children = [.. byParent[run.Id].Select(child => Nest(child, byParent, withContent))] };
@@ -300,5 +325,5 @@ internal static class RunsApi
         return name is null || status is not null;
     }
 
-    private static int CallOf(string callId) => int.Parse(callId.AsSpan("call_".Length), System.Globalization.CultureInfo.InvariantCulture);
+    private static int CallOf(string callId) => int.Parse(callId.AsSpan("call_".Length), CultureInfo.InvariantCulture);
 }

@@ -5,7 +5,7 @@ using RootMas.Server.Platform.Data;
 namespace RootMas.Server.Runs;
 
 /// <summary>
-/// Logs as those read them whom a run is shown to: without what was remembered of its owner (the graph tells it, too), without summaries, which retell messages that nobody shared, without what came along with answers, and without the ids of what an answer may know and does not cite. Of the first two events stays what
+/// Logs as those read them whom a run is shown to: without what was remembered of its owner, whichever tool told it (tools of memory and the graph also where they name no fact), without summaries, which retell messages that nobody shared, without what came along with answers, and without the ids of what an answer may know and does not cite. Of the first two events stays what
 /// <see cref="EventRedaction"/> keeps. One for each reading: it remembers what the last model call of each log was for.
 /// </summary>
 internal sealed class SharedLog
@@ -35,7 +35,7 @@ internal sealed class SharedLog
             case "memory.recalled" or "context.reduced":
                 return true;
             case "tool.completed":
-                return RunJson.DeserializeEvent(stored.Span) is ToolCompleted { Tool: "recall" or "graph_query" };
+                return RunJson.DeserializeEvent(stored.Span) is ToolCompleted { Facts.Count: > 0 } or ToolCompleted { Tool: "recall" or "remember" or "forget" or "graph_query" };
             case "model.requested" when RunJson.DeserializeEvent(stored.Span) is ModelRequested asked:
                 _asked[asked.RunId] = asked;
                 return false;

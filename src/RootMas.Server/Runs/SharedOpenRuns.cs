@@ -35,10 +35,11 @@ internal sealed class SharedOpenRuns(int perUser, TimeProvider clock)
     }
 
     /// <summary>To be run in the transaction that creates a root run of this owner.</summary>
+    /// <param name="takesPlace">Of an unfinished run of the same owner, which this transaction holds: that one is not counted.</param>
     /// <exception cref="TooManyRunsException">The user has as many as allowed.</exception>
-    public async ValueTask CountInAsync(DbSession session, string ownerId, int? own)
+    public async ValueTask CountInAsync(DbSession session, string ownerId, int? own, bool takesPlace = false)
     {
-        var (user, limit) = (Subjects.UserOf(ownerId).UserId, own ?? perUser);
+        var (user, limit) = (Subjects.UserOf(ownerId).UserId, (own ?? perUser) + (takesPlace ? 1 : 0));
         if (limit >= Slack && _counted.TryGetValue(user, out var last) && last.Count * 2 < limit && clock.GetElapsedTime(last.At) < Fresh)
         {
             return;

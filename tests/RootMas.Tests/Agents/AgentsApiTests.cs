@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using RootMas.Server.Agents;
 using RootMas.Server.Models;
 using RootMas.Tests.Support;
@@ -81,7 +82,8 @@ public sealed class AgentsApiTests(AgentsApiTests.Server server) : IClassFixture
         Assert.Equal("/api/v1/agents/translator", created.Headers.Location?.ToString());
         var first = created.Headers.ETag!.ToString();
         Assert.Contains("translator", Texts(await app.GetJsonAsync("/api/v1/teams/root-mas"), "agents"));
-        await ProblemAssert.IsProblemAsync(await app.PostAsync("/api/v1/agents", Translator), 409, "agent_exists");
+        var exists = await ProblemAssert.IsProblemAsync(await app.PostAsync("/api/v1/agents", Translator), 409, "agent_exists");
+        Assert.StartsWith("There is already an agent of this name.", exists.GetProperty("detail").GetString(), StringComparison.Ordinal);
 
         var better = Translator.Replace("Translates.", "Translates well.");
         await ProblemAssert.IsProblemAsync(await app.SendAsync(HttpMethod.Put, "/api/v1/agents/translator", better), 428);
@@ -113,6 +115,52 @@ public sealed class AgentsApiTests(AgentsApiTests.Server server) : IClassFixture
         Assert.Equal("file", again.GetProperty("source").GetString());
         Assert.Contains("You are the Researcher", again.GetProperty("instructions").GetString(), StringComparison.Ordinal);
         await ProblemAssert.IsProblemAsync(await app.SendAsync(HttpMethod.Delete, "/api/v1/agents/researcher?revert=true", null, ("If-Match", "*")), 409, "not_overridden");
+    }
+
+    [Theory]
+    [InlineData("agents")]
+    [InlineData("teams")]
+    public async Task What_is_read_can_be_put_back_as_it_is_and_nothing_of_it_changes(string kind)
+    {
+        await using var app = await TestApp.StartAsync();
+        var names = (await app.GetJsonAsync($"/api/v1/{kind}")).GetProperty("items").EnumerateArray().Select(static i => i.GetProperty("name").GetString()!).ToList();
+        Assert.NotEmpty(names);
+        foreach (var name in names)
+        {
+            using var read = await app.SendAsync(HttpMethod.Get, $"/api/v1/{kind}/{name}");
+            var text = await read.Content.ReadAsStringAsync();
+            using var put = await app.SendAsync(HttpMethod.Put, $"/api/v1/{kind}/{name}", text, ("If-Match", read.Headers.ETag!.ToString()));
+            Assert.True(put.IsSuccessStatusCode, $"{name}: {await put.Content.ReadAsStringAsync()}");
+            var before = JsonNode.Parse(text)!.AsObject();
+            before["source"] = "api";
+            Assert.Equal(before.ToJsonString(), JsonNode.Parse(await put.Content.ReadAsStringAsync())!.ToJsonString());
+        }
+    }
+
+    [Fact]
+    public async Task What_only_reading_tells_cannot_be_said_and_is_stored_nowhere()
+    {
+        await using var app = await TestApp.StartAsync();
+        var said = Translator[..^1] + ""","missing_tools":["x"],"teams":["x"],"source":"file","version":"x"}""";
+        using var made = await app.PostAsync("/api/v1/agents", said);
+        Assert.Equal(HttpStatusCode.Created, made.StatusCode);
+        var agent = await app.GetJsonAsync("/api/v1/agents/translator");
+        Assert.Equal("api", agent.GetProperty("source").GetString());
+        Assert.NotEqual("x", agent.GetProperty("version").GetString());
+        Assert.Empty(Texts(agent, "missing_tools"));
+        Assert.DoesNotContain("missing_tools", app.Get<AgentCatalog>().JsonOf(CatalogKind.Agent, "translator"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_limit_of_money_is_taken_as_a_number_and_as_the_text_that_amounts_are_elsewhere()
+    {
+        await using var app = await TestApp.StartAsync();
+        foreach (var (name, cost) in ((string, string)[])[("as-text", "\"1.50\""), ("as-number", "1.5")])
+        {
+            using var made = await app.PostAsync("/api/v1/teams", $$$"""{"name":"{{{name}}}","description":"d","pattern":"direct","entry":"meta","limits":{"max_cost_usd":{{{cost}}}}}""");
+            Assert.Equal(HttpStatusCode.Created, made.StatusCode);
+            Assert.Equal(1.5m, (await app.GetJsonAsync($"/api/v1/teams/{name}")).GetProperty("limits").GetProperty("max_cost_usd").GetDecimal());
+        }
     }
 
     [Fact]
@@ -179,6 +227,10 @@ public sealed class AgentsApiTests(AgentsApiTests.Server server) : IClassFixture
     [InlineData("teams", """{"name":"x","description":"d","pattern":"direct","entry":"meta","edges":{"meta":["researcher",null]}}""", "edges.meta[1]")]
     [InlineData("teams", """{"name":"x","description":"d","pattern":"direct","entry":"meta","delegate_patterns":{"meta":null}}""", "delegate_patterns.meta")]
     [InlineData("teams", """{"name":"x","description":"d","pattern":"direct","entry":"meta","limits":{"max_cost_usd":1e28}}""", "limits.max_cost_usd")]
+    [InlineData("teams", """{"name":"x","description":"d","pattern":"direct","entry":"meta","limits":{"max_cost_usd":1e30}}""", "limits.max_cost_usd")]
+    [InlineData("teams", """{"name":"x","description":"d","pattern":"direct","entry":"meta","limits":{"max_cost_usd":"1,5"}}""", "limits.max_cost_usd")]
+    [InlineData("teams", """{"name":"x","description":"d","pattern":"direct","entry":"meta","limits":{"max_cost_usd":"-1"}}""", "limits.max_cost_usd")]
+    [InlineData("teams", """{"name":"x","description":"d","pattern":"direct","entry":"meta","limits":{"max_cost_usd":true}}""", "limits.max_cost_usd")]
     [InlineData("teams", """{"name":"x","description":"d","pattern":"concurrent","members":["researcher","fact_checker"],"writer":"communicator","limits":{"max_depth":0}}""", "limits.max_depth")]
     [InlineData("teams", """{"name":"x","description":"d","pattern":"concurrent","members":["researcher","fact_checker"],"writer":"communicator","limits":{"max_children":1}}""", "limits.max_children")]
     [InlineData("teams", """{"name":"x","description":"d","pattern":"plan","entry":"meta","limits":{"max_depth":0}}""", "limits.max_depth")]

@@ -114,6 +114,7 @@ public sealed class BackupPlacesTests
         Assert.Equal(["local", "local", "local"], (await installation.Desk().ListAsync(default)).Backups.Select(static b => b.Place));
 
         File.Delete(away);
+        Directory.CreateDirectory(away);
         await installation.BackUpAsync(verify: false);
         var places = (await installation.Desk().ListAsync(default)).Backups.Select(static b => b.Place).ToList();
         Assert.Equal((1, 4), (places.Count(static p => p == "local"), places.Count(static p => p == "offsite")));
@@ -126,6 +127,67 @@ public sealed class BackupPlacesTests
         await installation.BackUpAsync(verify: false);
         Assert.Equal(2, left.Count);
         Assert.Equal(left[0], (await installation.Desk().ListAsync(default)).Backups.Where(static b => b.Place == "offsite").Select(static b => b.Id).Last());
+    }
+
+    [Fact]
+    public async Task An_off_site_folder_that_is_not_there_is_a_failed_copy_and_is_not_made_on_this_disk()
+    {
+        using var elsewhere = new TempFolder();
+        var away = Path.Combine(elsewhere.Path, "mount", "backups");
+        await using var installation = await MadeAsync("Backups:OffsiteFolder", away);
+        using var cli = installation.Cli();
+        Assert.Equal(1, await cli.RunAsync("backup", "create"));
+        Assert.Single(cli.Notes.ToString().Split('\n'), l => l.StartsWith($"offsite: {away} is not there.", StringComparison.Ordinal));
+        Assert.Contains(" in local.", cli.Output.ToString(), StringComparison.Ordinal);
+        Assert.False(Directory.Exists(Path.Combine(elsewhere.Path, "mount")));
+        await cli.RunAsync("doctor");
+        Assert.Contains($"· off-site backups: {away} is not there", cli.Output.ToString(), StringComparison.Ordinal);
+
+        // It is there, and on the disk that the data are on: what is mounted there was not.
+        Directory.CreateDirectory(away);
+        Assert.Contains(" in local, offsite.", await cli.DoAsync("backup", "create"), StringComparison.Ordinal);
+        if (OperatingSystem.IsLinux())
+        {
+            await cli.RunAsync("doctor");
+            Assert.Contains($"· off-site backups: {away} is on the same disk as {installation.Data}", cli.Output.ToString(), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task The_folder_of_archives_is_no_other_place()
+    {
+        await using var installation = await Installation.NewAsync();
+        using (var cli = installation.Cli())
+        {
+            foreach (var inside in (string[])[installation.Backups, Path.Combine(installation.Backups, "copies") + "/"])
+            {
+                cli.Environment["ROOTMAS__Backups__OffsiteFolder"] = inside;
+                Assert.Equal(2, await cli.RunAsync("config", "check"));
+                Assert.Contains("Backups:OffsiteFolder: is ", cli.Notes.ToString(), StringComparison.Ordinal);
+            }
+        }
+
+        installation.Settings["Backups:OffsiteFolder"] = installation.Backups + "-elsewhere";
+        Assert.Equal(installation.Backups, installation.Setup().Folder);
+    }
+
+    [Fact]
+    public async Task What_is_made_and_checked_while_no_server_runs_counts_as_a_servers_does()
+    {
+        await using var installation = await MadeAsync("Backups:Keep", "9");
+        using var cli = installation.Cli();
+        await cli.DoAsync("backup", "create", "--no-verify");
+        Assert.Equal(["last_success"], await installation.RowsAsync("SELECT name FROM backup_state"));
+        await cli.DoAsync("backup", "verify");
+        Assert.Equal(["last_success", "last_verified"], await installation.RowsAsync("SELECT name FROM backup_state ORDER BY name"));
+        Assert.Single(await installation.RowsAsync("SELECT DISTINCT backup FROM backup_state"));
+
+        // A check where no database is makes none.
+        Directory.Move(installation.Backups, Path.Combine(installation.Root, "kept"));
+        Directory.Delete(installation.Data, recursive: true);
+        cli.Environment["ROOTMAS__Backups__Folder"] = Path.Combine(installation.Root, "kept");
+        await cli.RunAsync("backup", "verify", "latest");
+        Assert.False(File.Exists(Path.Combine(installation.Data, "rootmas.db")));
     }
 
     [Fact]

@@ -94,6 +94,20 @@ public sealed class BackupsOnPostgresTests() : BackupTests(DatabaseKind.Postgres
     }
 
     [PostgresFact]
+    public async Task What_is_made_while_no_server_runs_counts_as_a_servers_does()
+    {
+        await using var installation = await Installation.NewAsync();
+        await using (await installation.StartAsync())
+        {
+            // Makes keys and a database.
+        }
+
+        using var cli = installation.Cli();
+        await cli.DoAsync("backup", "create", "--no-verify");
+        Assert.Equal(["last_success"], await installation.RowsAsync("SELECT name FROM backup_state"));
+    }
+
+    [PostgresFact]
     public async Task The_audit_key_is_found_in_the_database_which_the_master_key_opens()
     {
         await using var source = await Installation.NewAsync();

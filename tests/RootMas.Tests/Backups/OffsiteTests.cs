@@ -30,7 +30,7 @@ public sealed class OffsiteTests : IAsyncLifetime
     public async Task An_archive_is_in_every_place_and_any_of_them_restores_it()
     {
         using var elsewhere = new TempFolder();
-        var (mounted, away) = (Path.Combine(elsewhere.Path, "mounted"), Path.Combine(elsewhere.Path, "away"));
+        var (mounted, away) = (Directory.CreateDirectory(Path.Combine(elsewhere.Path, "mounted")).FullName, Path.Combine(elsewhere.Path, "away"));
         _installation.Settings["Backups:OffsiteFolder"] = mounted;
         await using (await _installation.StartAsync())
         {

@@ -114,16 +114,16 @@ public abstract class DoubleTextingTests(DatabaseKind kind) : OnDatabase(kind)
     [InlineData("rollback")]
     public async Task A_message_that_is_refused_stops_and_buries_nothing(string policy)
     {
-        await using var world = await ChatWorld.StartAsync(Echo, configure: static o => o.Settings["Runs:UnfinishedPerUser"] = "1");
-        var conversation = await world.NewConversationAsync();
-        var hold = world.Sim.Hold(new() { Call = 1 });
-        var first = (await world.SendAsync(conversation, new { message = "one" })).GetProperty("run_id").GetString()!;
-        await hold.Reached.WaitAsync(TimeSpan.FromSeconds(60));
-        var (status, problem) = await world.TryAskAsync(new { message = "two", on_busy = policy }, $"/api/v1/conversations/{conversation}/runs");
-        Assert.True(status == HttpStatusCode.TooManyRequests, $"{status}: {problem}");
+        await using var world = await ChatWorld.StartAsync(Echo);
+        using var ann = await world.App.AsAsync("ann");
+        var hold = world.Sim.Hold(new() { At = HoldPoint.Before });
+        var (conversation, first) = await BeginAsync(ann, "one");
+        await BeginAsync(ann, "elsewhere");
+        await world.App.ChangeUserAsync(ann.Id, """{"limits":{"runs":1}}"""); // without the run whose place is to be taken it is one too many still
+        await ann.PostAsync($"/api/v1/conversations/{conversation}/runs", new { message = "two", on_busy = policy }, HttpStatusCode.TooManyRequests);
         hold.Release();
         Assert.Equal("run.completed", (await world.EventsAsync(first))[^1].Type);
-        Assert.Equal(["one", "Answer to one"], await PathAsync(world, conversation));
+        Assert.Equal(["one", "Answer to one"], (await ann.GetAsync($"/api/v1/conversations/{conversation}/messages")).GetProperty("items").EnumerateArray().Select(static m => m.GetProperty("content").GetString()));
     }
 
     [DatabaseFact]
@@ -311,6 +311,12 @@ public abstract class DoubleTextingTests(DatabaseKind kind) : OnDatabase(kind)
         Assert.Equal(20, path.Length);
         Assert.Equal(Enumerable.Range(0, 10).Select(i => $"m{i}").Order(), path.Where((_, i) => i % 2 == 0).Order());
         Assert.All(Enumerable.Range(0, 10), i => Assert.Equal($"Answer to {path[2 * i]}", path[(2 * i) + 1]));
+    }
+
+    private static async Task<(string Conversation, string Run)> BeginAsync(TestUser user, string message)
+    {
+        var conversation = (await user.PostAsync("/api/v1/conversations", new { team = "solo" }, HttpStatusCode.Created)).GetProperty("id").GetString()!;
+        return (conversation, (await user.PostAsync($"/api/v1/conversations/{conversation}/runs", new { message }, HttpStatusCode.Accepted)).GetProperty("run_id").GetString()!);
     }
 
     /// <summary>The texts from the root to the conversation's current leaf.</summary>

@@ -156,7 +156,7 @@ public sealed partial class PageTagTests
         var changed = Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories).SelectMany(static file => Changes().Matches(File.ReadAllText(file)))
             .SelectMany(static change => Columns().Matches(change.Groups["set"].Value).Select(static c => c.Groups["column"].Value)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal);
         // A dead message is on no page, and why the work on one was stopped is only in prompts. Whoever adds a column here adds it to MessageState.
-        Assert.Equal(["citations", "dead", "depth", "parent_id", "status", "stopped"], changed);
+        Assert.Equal(["citations", "dead", "depth", "parent_id", "status", "stopped", "stopped_tainted"], changed);
     }
 
     [GeneratedRegex(@"update messages set (?<set>.*?)\bwhere\b", RegexOptions.Singleline | RegexOptions.ExplicitCapture, 60_000)]

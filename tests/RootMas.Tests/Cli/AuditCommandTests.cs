@@ -72,12 +72,14 @@ public sealed class AuditCommandTests
         var (first, _, _) = await ServerProcess.RunAsync(Plain, "canary-one\n", "secrets", "set", "mine", "--data", data);
         var (second, _, _) = await ServerProcess.RunAsync(Plain, "canary-two\n", "secrets", "set", "mine", "--data", data);
         var (nothing, _, _) = await ServerProcess.RunAsync(Plain, "", "secrets", "set", "mine", "--data", data);
+        var (large, _, refusal) = await ServerProcess.RunAsync(Plain, new string('x', 16_001) + "\n", "secrets", "set", "mine", "--data", data);
         var (listed, list, _) = await ServerProcess.RunAsync(Plain, null, "secrets", "list", "--data", data);
         var (removed, _, _) = await ServerProcess.RunAsync(Plain, null, "secrets", "remove", "mine", "--data", data);
         var (gone, _, _) = await ServerProcess.RunAsync(Plain, null, "secrets", "remove", "mine", "--data", data);
         var (audited, rows, _) = await ServerProcess.RunAsync(Plain, null, "audit", "list", "--action", "secret.", "--json", "--data", data);
 
-        Assert.Equal((0, 0, 2, 0, 0, 3, 0), (first, second, nothing, listed, removed, gone, audited));
+        Assert.Equal((0, 0, 2, 2, 0, 0, 3, 0), (first, second, nothing, large, listed, removed, gone, audited));
+        Assert.Equal("The value has 16,001 characters, and a secret has at most 16,000. Nothing was sent.\n", refusal);
         Assert.StartsWith("mine\t", list, StringComparison.Ordinal);
         Assert.DoesNotContain("canary", list + rows, StringComparison.Ordinal);
         Assert.Equal(["secret.delete", "secret.set", "secret.set"], JsonDocument.Parse(rows).RootElement.GetProperty("items").EnumerateArray().Select(static r => r.GetProperty("action").GetString()));
@@ -102,6 +104,8 @@ public sealed class AuditCommandTests
 
         Assert.Contains("\taccess.denied\tdenied\talice\t", shown, StringComparison.Ordinal);
         Assert.Contains("\tauth.login_failed\tfailed\t", shown, StringComparison.Ordinal);
+        var failed = Assert.Single((await cli.DoAsync("audit", "list", "--action", "auth.login_failed")).Split('\n', StringSplitOptions.RemoveEmptyEntries)).Split('\t');
+        Assert.Equal("127.0.0.1", failed[5]); // which is to be blocked
     }
 
     /// <summary>Removes the last row, and the head with it, as somebody with the file can.</summary>

@@ -71,6 +71,17 @@ public sealed class ChatCommandTests() : SimulatedTests("""{"default":{"text":"G
     }
 
     [Fact]
+    public async Task Of_an_answer_that_the_model_broke_off_it_is_said_beside_it()
+    {
+        Sim.Use("default: { text: \"Switch off the\", finish_reason: length }");
+        using var pipe = new CliSession(App.Data);
+        Assert.Equal("Switch off the\n", await pipe.DoAsync("chat", "How?"));
+        Assert.Contains("its answer was too long", pipe.Notes.ToString(), StringComparison.Ordinal);
+        Assert.EndsWith("Switch off the\n", await pipe.DoAsync("runs", "show", RunIdOf(pipe)), StringComparison.Ordinal);
+        Assert.Contains("its answer was too long", pipe.Notes.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_answer_that_cannot_be_written_is_no_lost_connection_and_no_success()
     {
         using var pipe = new CliSession(App.Data);
@@ -342,6 +353,18 @@ public sealed class ChatCommandTests() : SimulatedTests("""{"default":{"text":"G
         using var alone = new CliSession();
         Assert.Contains("391", await alone.DoAsync("chat", "What is 17 * 23?"));
         Assert.Contains("completed", await alone.DoAsync("runs", "list"));
+    }
+
+    [Fact]
+    public async Task A_pipe_that_is_longer_than_a_message_is_refused_before_anything_is_made()
+    {
+        using var pipe = new CliSession(App.Data);
+        pipe.Type(new string('x', 10_001));
+        pipe.EndInput();
+        Assert.Equal(2, await pipe.RunAsync("chat"));
+        Assert.Contains("more than 10,000 characters", pipe.Notes.ToString(), StringComparison.Ordinal);
+        Assert.Contains("rootmas documents upload FILE", pipe.Notes.ToString(), StringComparison.Ordinal);
+        Assert.Empty((await App.GetJsonAsync("/api/v1/conversations")).GetProperty("items").EnumerateArray());
     }
 
     private static string RunIdOf(CliSession session) => session.Notes.ToString().Split("run ")[1][..36];

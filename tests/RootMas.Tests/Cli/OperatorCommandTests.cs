@@ -258,6 +258,33 @@ public sealed class OperatorCommandTests
         Assert.True(File.Exists(file));
         cli.Environment.Remove("ROOTMAS_DATA");
         await cli.DoAsync("runs", "list");
+
+        // It is the same server however its address is written.
+        await cli.DoAsync("runs", "list", "--server", app.Url.ToString().TrimEnd('/'));
+    }
+
+    [Fact]
+    public async Task A_server_on_this_machine_is_asked_without_a_proxy_which_would_see_the_key()
+    {
+        await using var app = await TestApp.StartAsync();
+        var settings = new ServerSettings
+        {
+            Environment = new Dictionary<string, string> { ["ROOTMAS_CONFIG"] = Repository.PathOf("config"), ["ROOTMAS_API_KEY"] = app.LocalToken, ["http_proxy"] = "http://127.0.0.1:1", ["no_proxy"] = "" },
+        };
+        var (code, _, said) = await ServerProcess.RunAsync(settings, null, "runs", "list", "--server", app.Url.ToString());
+        Assert.True(code == 0, said);
+    }
+
+    [Fact]
+    public async Task A_terminal_that_knows_no_colours_gets_none()
+    {
+        using var person = new CliSession { IsPerson = true };
+        foreach (var term in (string[])["xterm", "dumb"])
+        {
+            person.Environment["TERM"] = term;
+            Assert.Equal(7, await person.RunAsync("health", "--server", "http://127.0.0.1:1"));
+            Assert.Equal(term != "dumb", person.Notes.ToString().Contains('\u001b', StringComparison.Ordinal));
+        }
     }
 
     [Theory]

@@ -81,6 +81,15 @@ public sealed class PatientCallTests
         }
     }
 
+    [Fact]
+    public async Task A_body_says_its_length_first_so_that_a_server_can_refuse_it_and_be_heard()
+    {
+        await using var server = await ServerAsync(static http => AnswerAsync(http, 201, "application/json", """{"id":"made"}"""));
+        using var http = Client(server, TimeSpan.FromMinutes(1));
+        await new ApiClient(http).PostAsync("/x", new { value = "four" }, default, "id");
+        Assert.Equal("16", server.Requests.Single().Headers["Content-Length"].ToString());
+    }
+
     /// <summary>Answers in turn, the last one again and again.</summary>
     private static Task<LoopbackServer> ServerAsync(params RequestDelegate[] answers)
     {

@@ -1,5 +1,6 @@
 using System.Net;
 using RootMas.LlmSimulator;
+using RootMas.Server.Cli;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Cli;
@@ -122,6 +123,30 @@ public sealed class RunQuestionsTests() : SimulatedTests(AskUser)
         Assert.Equal(1, Sim.ToolCounts["pay"].Effects);
         Assert.Equal("completed", (await App.GetJsonAsync("/api/v1/runs/" + run)).GetProperty("status").GetString());
     }
+
+    /// <summary>Who approves must read what runs: U+202E turns what follows it, U+200B and U+00A0 look like nothing or like a space.</summary>
+    [Fact]
+    public async Task A_call_is_asked_about_with_every_character_that_hides_or_turns_others_by_its_number()
+    {
+        Sim.Use(Pay.Replace("five", "pay\\u202Eevif\\u200b\\u00a0", StringComparison.Ordinal));
+        await App.PostJsonAsync("/api/v1/chat", new { message = "pay", agent = "multi_tool" }, HttpStatusCode.Accepted);
+        const string exact = "pay\\u202eevif\\u200b\\u00a0";
+        using var person = NewPerson();
+        Assert.Contains(exact, await person.DoAsync("approvals", "list"), StringComparison.OrdinalIgnoreCase);
+
+        var run = (await App.GetJsonAsync("/api/v1/approvals")).GetProperty("items")[0].GetProperty("run_id").GetString()!;
+        person.Type("n");
+        await person.RunAsync("runs", "attach", run);
+        Assert.Contains(exact, person.Notes.ToString(), StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public void What_models_say_cannot_drive_or_turn_the_terminal() =>
+        Assert.Equal("a [2Jb c\td\nда", Terminal.Clean("a\u001b[2Jb\u202e\u2066 c\td\n\u200fда\u2069"));
+
+    [Fact]
+    public void What_cannot_be_seen_is_written_by_its_number() =>
+        Assert.Equal("\\u000a \\u3164\\ufe0f\\udb40\\udd00\\ud800é", ExactText.Of("\n \u3164\ufe0f\U000E0100\ud800é"));
 
     private CliSession NewPerson()
     {

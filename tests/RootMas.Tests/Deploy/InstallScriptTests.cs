@@ -103,6 +103,17 @@ public sealed class InstallScriptTests : IAsyncLifetime
         Assert.Equal("mine", File.ReadAllText(Command));
     }
 
+    [InstalledFact("flock", "setsid")]
+    public async Task Before_a_release_is_in_service_the_command_says_that_none_is()
+    {
+        var release = _releases.Make("1.0.0", before: Releases.Stub, smoke: "true");
+        Does(await InstallAsync("install", "--from", release, "--no-start"));
+        var none = await Shell.RunAsync(Command, ["config", "check"]);
+        Assert.True(none.ExitCode == 1 && none.Said.Contains("no release is in service yet: install.sh upgrade --from", StringComparison.Ordinal), none.Said);
+        Does(await InstallAsync("upgrade", "--from", release));
+        Does(await Shell.RunAsync(Command, ["config", "check"]));
+    }
+
     [InstalledFact("flock")]
     public async Task A_machine_that_was_only_looked_at_is_not_taken_for_installed()
     {

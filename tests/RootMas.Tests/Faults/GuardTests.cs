@@ -97,7 +97,7 @@ public sealed class GuardTests
         var stopped = (await world.AskAsync(new { message = "go", team = "one" })).GetProperty("run_id").GetString()!;
         var before = await checker.EventsAsync(stopped);
         Assert.Single(before.OfType<GuardHinted>());
-        var again = (await world.App.PostJsonAsync($"/api/v1/runs/{stopped}/retry", new { from_seq = 1000 }, HttpStatusCode.Accepted)).GetProperty("id").GetString()!;
+        var again = (await world.App.PostJsonAsync($"/api/v1/runs/{stopped}/retry", new { from_seq = before[^1].Seq }, HttpStatusCode.Accepted)).GetProperty("id").GetString()!;
         await world.EventsAsync(again);
         var after = await checker.EventsAsync(again);
         var hint = Assert.Single(after.OfType<GuardHinted>());

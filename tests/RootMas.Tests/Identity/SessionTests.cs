@@ -109,6 +109,47 @@ public abstract class SessionTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task All_other_sessions_of_ones_own_are_ended_at_once_and_each_can_be_read_by_its_id()
+    {
+        await using var app = await TestApp.StartAsync();
+        using var alice = await app.AsAsync("alice");
+        using var phone = await app.LogInAsync("alice", TestUsers.Password);
+        using var tablet = await app.LogInAsync("alice", TestUsers.Password);
+        using var bob = await app.AsAsync("bob");
+        var listed = (await alice.GetAsync("/api/v1/auth/sessions")).GetProperty("items").EnumerateArray().ToList();
+        Assert.Equal(3, listed.Count);
+        foreach (var session in listed)
+        {
+            var path = $"/api/v1/auth/sessions/{session.GetProperty("id").GetString()}";
+            var read = await alice.GetAsync(path);
+            foreach (var member in (string[])["id", "kind", "created_at", "expires_at", "is_current"])
+            {
+                Assert.Equal(session.GetProperty(member).GetRawText(), read.GetProperty(member).GetRawText());
+            }
+
+            Assert.Equal("session_not_found", (await bob.GetAsync(path, HttpStatusCode.NotFound)).GetProperty("code").GetString());
+        }
+
+        var listens = await EndedAsync(app, phone);
+        using var ended = await alice.Client.DeleteAsync("/api/v1/auth/sessions");
+        Assert.Equal(2, (await TestUser.JsonAsync(ended, HttpStatusCode.OK)).GetProperty("ended").GetInt32());
+        Assert.True(listens.IsCancellationRequested);
+        await phone.GetAsync("/api/v1/auth/me", HttpStatusCode.Unauthorized);
+        await tablet.GetAsync("/api/v1/auth/me", HttpStatusCode.Unauthorized);
+        await bob.GetAsync("/api/v1/auth/me");
+        var left = Assert.Single((await alice.GetAsync("/api/v1/auth/sessions")).GetProperty("items").EnumerateArray());
+        Assert.True(left.GetProperty("is_current").GetBoolean());
+        foreach (var gone in listed.Select(static s => s.GetProperty("id").GetString()).Where(id => id != left.GetProperty("id").GetString()))
+        {
+            await alice.GetAsync($"/api/v1/auth/sessions/{gone}", HttpStatusCode.NotFound);
+        }
+
+        using var none = await alice.Client.DeleteAsync("/api/v1/auth/sessions");
+        Assert.Equal(0, (await TestUser.JsonAsync(none, HttpStatusCode.OK)).GetProperty("ended").GetInt32());
+        Assert.Equal([("alice", """{"sessions":2}"""), ("alice", """{"sessions":0}""")], (await app.AuditAsync()).Where(static r => r.Action == "auth.sessions_end").Select(static r => (r.Actor!, r.After!)));
+    }
+
+    [DatabaseFact]
     public async Task The_end_of_a_session_cancels_what_listens_to_it_and_no_other()
     {
         await using var app = await TestApp.StartAsync();

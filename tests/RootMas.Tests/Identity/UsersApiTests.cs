@@ -92,6 +92,24 @@ public abstract class UsersApiTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task What_a_user_may_spend_is_a_number_or_the_text_that_amounts_are_elsewhere()
+    {
+        await using var app = await TestApp.StartAsync();
+        var id = await app.AddUserAsync("alice");
+        foreach (var amount in (object[])["2.50", 2.5])
+        {
+            var changed = await PatchAsync(app, id, new { limits = new { spend_per_day_usd = amount } });
+            Assert.Equal(2.5m, changed.GetProperty("limits").GetProperty("spend_per_day_usd").GetDecimal());
+        }
+
+        foreach (var wrong in (object[])["2,50", "1e3", "-1", -0.4, 1e10, 1e30, true])
+        {
+            using var refused = await ChangeAsync(app, id, new { limits = new { spend_per_day_usd = wrong } });
+            ProblemAssert.Names(await ProblemAssert.IsProblemAsync(refused, 400), "limits.spend_per_day_usd");
+        }
+    }
+
+    [DatabaseFact]
     public async Task A_change_needs_the_version_that_was_read()
     {
         await using var app = await TestApp.StartAsync();

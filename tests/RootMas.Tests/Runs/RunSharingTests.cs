@@ -189,6 +189,28 @@ public abstract class RunSharingTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task What_forget_tells_of_the_owner_is_not_shared_with_the_run()
+    {
+        await using var world = await ChatWorld.StartAsync("""
+            rules:
+              - { match: { structured: true, last_message: "What the user said" }, answer: { json: { facts: [] } } }
+              - { match: { last_role: tool }, answer: { text: "There are two." } }
+            default: { tool_calls: [ { name: forget, arguments: { about: "drink" } } ] }
+            """);
+        using var ann = await world.App.AsAsync("ann");
+        using var bob = await world.App.AsAsync("bob");
+        await ann.PostAsync("/api/v1/memory", new { text = "REMEMBERED-7f: green things to drink" }, HttpStatusCode.Created);
+        await ann.PostAsync("/api/v1/memory", new { text = "REMEMBERED-7f: black things to drink" }, HttpStatusCode.Created);
+        var run = (await ann.PostAsync("/api/v1/chat", new { message = "Forget it", team = "solo" })).Text("run_id");
+        await ann.PostAsync($"/api/v1/runs/{run}/share", new { });
+        var own = (await ann.GetAsync($"/api/v1/runs/{run}/events")).GetProperty("items").EnumerateArray().Single(static e => e.Text("type") == "tool.completed");
+        Assert.Contains("REMEMBERED-7f", own.Text("result"), StringComparison.Ordinal);
+        var shown = await bob.GetAsync($"/api/v1/runs/{run}/events");
+        Assert.DoesNotContain("REMEMBERED-7f", shown.GetRawText(), StringComparison.Ordinal);
+        Assert.Equal(JsonValueKind.Null, shown.GetProperty("items").EnumerateArray().Single(static e => e.Text("type") == "tool.completed").GetProperty("result").ValueKind);
+    }
+
+    [DatabaseFact]
     public async Task Sharing_ends_with_its_owners_account_and_by_an_administrator()
     {
         await using var world = await StartAsync();

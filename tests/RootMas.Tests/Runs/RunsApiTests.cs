@@ -108,6 +108,59 @@ public abstract class RunsApiTests(DatabaseKind kind) : OnDatabase(kind)
     }
 
     [DatabaseFact]
+    public async Task A_log_is_read_in_pages_as_other_lists_are()
+    {
+        await using var world = await ChatWorld.StartAsync(Script);
+        var id = (await world.AskAsync(new { message = "hi", team = "solo" })).GetProperty("run_id").GetString()!;
+        var path = $"/api/v1/runs/{id}/events";
+        List<int> read = [];
+        for (string? cursor = ""; cursor is not null;)
+        {
+            var page = await world.App.GetJsonAsync($"{path}?limit=2&cursor={cursor}");
+            read.AddRange(page.GetProperty("items").EnumerateArray().Select(static e => e.GetProperty("seq").GetInt32()));
+            cursor = page.GetProperty("next_cursor").GetString();
+            Assert.Equal(cursor ?? "null", page.GetProperty("next_after").GetRawText());
+        }
+
+        Assert.True(read.Count > 3);
+        Assert.Equal(Enumerable.Range(1, read.Count), read);
+        Assert.Equal(read.Skip(2), (await world.App.GetJsonAsync($"{path}?after=2&cursor=2")).GetProperty("items").EnumerateArray().Select(static e => e.GetProperty("seq").GetInt32()));
+        foreach (var (query, field) in ((string, string)[])[("cursor=zzz", "cursor"), ("cursor=99999", "cursor"), ("after=2&cursor=3", "cursor"), ("after=2&cursor=zzz", "cursor"), ("after=zzz&cursor=2", "after")])
+        {
+            using var refused = await world.App.SendAsync(HttpMethod.Get, $"{path}?{query}");
+            ProblemAssert.Names(await ProblemAssert.IsProblemAsync(refused, 400, "validation_failed"), field);
+        }
+    }
+
+    [DatabaseFact]
+    public async Task What_changes_a_run_answers_with_its_title_as_reading_it_does()
+    {
+        await using var world = await ChatWorld.StartAsync(Script);
+        var (_, asked) = await world.TryAskAsync(new { message = "ask me", team = "solo" });
+        var path = $"/api/v1/runs/{asked.GetProperty("run_id").GetString()}";
+        var answered = await world.App.PostJsonAsync($"{path}/input", new { text = "this" }, HttpStatusCode.Accepted);
+        await AnswerAsync(world, asked.GetProperty("run_id").GetString()!);
+        var shared = await world.App.PostJsonAsync($"{path}/share", new { });
+        var again = await world.App.PostJsonAsync($"{path}/retry", new { }, HttpStatusCode.Accepted);
+        var cancelled = await world.App.PostJsonAsync($"/api/v1/runs/{again.GetProperty("id").GetString()}/cancel", new { }, HttpStatusCode.Accepted);
+        JsonElement[] answers = [answered, shared, again, cancelled, await world.App.GetJsonAsync(path)];
+        Assert.All(answers, static a => Assert.Equal("ask me", a.GetProperty("title").GetString()));
+    }
+
+    [DatabaseFact]
+    public async Task A_retry_from_an_event_that_there_is_not_begins_nothing()
+    {
+        await using var world = await ChatWorld.StartAsync(Script);
+        var id = (await world.AskAsync(new { message = "hi", team = "solo" })).GetProperty("run_id").GetString()!;
+        var last = (await world.App.GetJsonAsync($"/api/v1/runs/{id}")).GetProperty("last_seq").GetInt64();
+        using var refused = await world.App.PostAsync($"/api/v1/runs/{id}/retry", $$"""{"from_seq":{{last + 1}}}""");
+        var problem = await ProblemAssert.IsProblemAsync(refused, 400, "validation_failed");
+        Assert.Equal($"is beyond the log, whose newest event is {last}", problem.GetProperty("errors").GetProperty("from_seq")[0].GetString());
+        Assert.Single((await world.App.GetJsonAsync("/api/v1/runs")).GetProperty("items").EnumerateArray());
+        await world.App.PostJsonAsync($"/api/v1/runs/{id}/retry", new { from_seq = last }, HttpStatusCode.Accepted);
+    }
+
+    [DatabaseFact]
     public async Task A_question_is_answered_over_the_api()
     {
         await using var world = await ChatWorld.StartAsync(Script);

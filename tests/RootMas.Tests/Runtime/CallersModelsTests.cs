@@ -1,4 +1,7 @@
 using System.Net;
+using System.Runtime.CompilerServices;
+using Microsoft.Extensions.AI;
+using RootMas.Runtime.Agents;
 using RootMas.Runtime.Runs;
 using RootMas.Runtime.Teams;
 using RootMas.Tests.Support;
@@ -81,6 +84,34 @@ public sealed class CallersModelsTests
         Assert.Equal(failure is null ? """{"n":42}""" : null, all.Events<MessageCompleted>().SingleOrDefault()?.Text);
     }
 
+    [Theory]
+    [InlineData("lead")]
+    [InlineData("a")]
+    public async Task What_an_agents_own_schema_asks_for_is_given_without_the_fence_around_it(string bound)
+    {
+        var model = new ScriptedChatClient(asked => asked.Agent == bound ? [Say("```json\n{\"n\":42}\n```")]
+            : asked.ToolResult is { } result ? [Say("So: " + result)]
+            : [Call("delegate", new { agent = "a", task = "work" })]);
+        var team = Pair with
+        {
+            Agents = Pair.Agents.ToDictionary(static a => a.Key, a => a.Key == bound ? a.Value with { OutputSchema = """{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]}""" } : a.Value),
+        };
+        var all = await new InMemoryEngine(model).AllAsync(team, "How many?");
+
+        Assert.Equal(bound == "lead" ? """{"n":42}""" : """So: {"n":42}""", Assert.Single(all.Events<MessageCompleted>()).Text);
+    }
+
+    [Fact]
+    public async Task Of_a_result_that_a_model_broke_off_whoever_gave_the_task_is_told()
+    {
+        var model = new ScriptedChatClient(static asked => asked.Agent == "a" ? [Say("Half of the")]
+            : asked.ToolResult is { } result ? [Say("So: " + result)]
+            : [Call("delegate", new { agent = "a", task = "work" })]);
+        var all = await new InMemoryEngine(new CutModel(model, "a")).AllAsync(Pair, "go");
+
+        Assert.StartsWith("So: Half of the\n\n[The result of a ends here because it reached the most", Assert.Single(all.Events<MessageCompleted>()).Text, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_team_that_names_an_agent_that_is_not_there_is_told_so()
     {
@@ -106,6 +137,19 @@ public sealed class CallersModelsTests
         Assert.Empty(engine.Journal.Runs());
         memory.Answer.SetResult([]);
         await Support.Wait.UntilAsync(() => engine.Journal.Runs() is [var id] && engine.Journal.EventsOf(id)[^1] is RunCancelled);
+    }
+
+    /// <summary>What one agent says ends at the model's limit.</summary>
+    private sealed class CutModel(IChatClient inner, string agent) : DelegatingChatClient(inner)
+    {
+        public override async IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        {
+            await foreach (var update in base.GetStreamingResponseAsync(messages, options, cancellationToken))
+            {
+                update.FinishReason = ModelCall.From(options)?.Agent == agent ? ChatFinishReason.Length : null;
+                yield return update;
+            }
+        }
     }
 
     private sealed class SlowMemory : IRunMemory

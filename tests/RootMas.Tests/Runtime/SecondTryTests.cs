@@ -6,7 +6,7 @@ using static RootMas.Tests.Support.ScriptedChatClient;
 
 namespace RootMas.Tests.Runtime;
 
-/// <summary>An idempotent call in doubt is made once more with its key; what the second try says of itself does not end the doubt about the first.</summary>
+/// <summary>An idempotent call in doubt is made once more with its key; what the second try says of itself does not end the doubt about the first. An unsafe one is for a person to decide.</summary>
 public sealed class SecondTryTests
 {
     [Fact]
@@ -36,6 +36,17 @@ public sealed class SecondTryTests
 
         Assert.Equal("done once", Assert.Single(host.Log.OfType<ToolCompleted>()).Result);
         Assert.Empty(host.Log.OfType<ToolFailed>());
+    }
+
+    /// <summary>The tool knows best what it may have done, and has said so.</summary>
+    [Fact]
+    public async Task Whoever_decides_about_an_unsafe_call_reads_the_doubt_once()
+    {
+        var act = new TestTool("act", static (_, _, _) => throw new ToolException("The connection broke. The request may have had its effect.", inDoubt: true)).With(ToolEffect.Unsafe);
+        using var host = Host(act);
+        Assert.Equal(RunExit.Parked, await host.AttemptAsync());
+
+        Assert.Equal("The connection broke. The request may have had its effect.", Assert.Single(host.Log.OfType<RunNeedsReview>()).Reason);
     }
 
     private static EngineHost Host(TestTool act) =>

@@ -86,6 +86,20 @@ public sealed class TeamTurnTests
         Assert.All(model.Log, static asked => Assert.Contains(asked.Messages, static m => m.Role == Microsoft.Extensions.AI.ChatRole.System && m.Text.Contains(GroupChatPattern.DoneMark, StringComparison.Ordinal)));
     }
 
+    [Theory]
+    [InlineData("enough [DONE]")]
+    [InlineData("enough [done].")]
+    [InlineData("enough\n\n**[done]**\n")]
+    [InlineData("enough `[Done].`")]
+    public async Task A_round_ends_however_the_mark_is_written_and_nobody_is_shown_it(string last)
+    {
+        var model = new ScriptedChatClient(asked => [Say(asked.Number == 2 ? last : $"{asked.Agent} speaks")]);
+        var all = await new InMemoryEngine(model).AllAsync(TestTeams.Of(PatternKind.GroupChat, ["a", "b", "c"]), "go");
+
+        Assert.Equal(["a", "b"], all.Events<ModelCompleted>().Select(static m => m.Agent!));
+        Assert.Equal("enough", Assert.Single(all.Events<MessageCompleted>()).Text);
+    }
+
     /// <summary>None of them sees what the others called.</summary>
     [Theory]
     [InlineData(PatternKind.GroupChat, false)]

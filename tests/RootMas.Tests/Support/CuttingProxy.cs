@@ -38,7 +38,7 @@ public sealed class CuttingProxy : IAsyncDisposable
     private readonly TcpListener listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource stop = new();
     private readonly ConcurrentDictionary<TcpClient, TcpClient> pairs = new();
-    private readonly int target;
+    private volatile int target;
     private readonly Task accepting;
     private object? cut; // a CutAt; taken by one connection only, however many commit at once
     private volatile Road road = new(Traffic.Flows, TimeSpan.Zero);
@@ -69,6 +69,13 @@ public sealed class CuttingProxy : IAsyncDisposable
         {
             CutAll();
         }
+    }
+
+    /// <summary>Cuts all connections; new ones lead to another server, as after a fail-over.</summary>
+    public void LeadTo(int port)
+    {
+        target = port;
+        CutAll();
     }
 
     /// <summary>Cuts all connections as they are.</summary>

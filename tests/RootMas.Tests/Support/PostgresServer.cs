@@ -80,6 +80,28 @@ public sealed class PostgresServer : IAsyncDisposable
         return server;
     }
 
+    /// <summary>A standby that follows this server, and may be read. It is disposed of first.</summary>
+    public async Task<PostgresServer> StandbyAsync()
+    {
+        var standby = new PostgresServer(PlaceInMemory() ?? Directory.CreateTempSubdirectory("rootmas-pg-").FullName, settings, environment);
+        try
+        {
+            await RunAsync($"""
+                chown -R "$as" "$folder" && run pg_basebackup --host=127.0.0.1 --port={Port.ToString(CultureInfo.InvariantCulture)} --username=postgres --pgdata="$folder/data" --write-recovery-conf --wal-method=stream --checkpoint=fast --no-sync
+                """, standby.folder);
+            standby.Port = ServerProcess.FreePort();
+            await standby.StartAgainAsync();
+        }
+        catch
+        {
+            await standby.DisposeAsync();
+            throw;
+        }
+
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => standby.Kill();
+        return standby;
+    }
+
     public string Url(string database) => $"postgres://postgres@127.0.0.1:{Port}/{database}";
 
     /// <summary>Starts it (again) on the same data and port, and waits until it answers.</summary>

@@ -132,7 +132,7 @@ public sealed class TestDatabase : IAsyncDisposable
             },
             TimeProvider.System,
             NullLogger<PostgresDatabase>.Instance,
-            clock);
+            clock) { RefusesStandby = true };
     }
 
     private static IReadOnlyList<Migration> Migrations(string database, string? sql) =>

@@ -17,6 +17,13 @@ public sealed class AuditPageTests(WebWorld world)
         await page.GotoAsync("/admin/audit");
         var rows = page.GetByRole(AriaRole.Table, new() { Name = "Audit log" }).Locator("tbody tr");
         await Expect(rows.Filter(new() { HasText = "user.create" }).First).ToBeVisibleAsync();
+        foreach (var width in (int[])[768, 1440])
+        {
+            await page.SetViewportSizeAsync(width, 900);
+            await page.UntilAsync("width => innerWidth === width", width);
+            Assert.Empty(await page.EvaluateAsync<string[]>("() => [...document.querySelectorAll('main input')].filter(e => e.getBoundingClientRect().right > e.parentElement.parentElement.getBoundingClientRect().right + 1 || e.offsetWidth > e.parentElement.offsetWidth).map(e => `${innerWidth}: ${e.type}`)"));
+        }
+
         await page.GetByLabel("Target (id)").FillAsync(id);
         await page.GetByLabel("Action begins with").FillAsync("user.");
         await page.Button("Show").ClickAsync();

@@ -103,6 +103,36 @@ public sealed class LostConnectionTests(WebWorld world)
         await page.Context.CloseAsync();
     }
 
+    [WebFact]
+    public async Task A_page_whose_part_does_not_come_says_so_and_comes_with_its_style_when_the_server_is_back()
+    {
+        var page = await world.NewChatAsync();
+        await Expect(page.Composer()).ToBeVisibleAsync();
+        await page.WaitForLoadStateAsync(LoadState.NetworkIdle);
+        await page.Context.SetOfflineAsync(true);
+        await page.GetByRole(AriaRole.Link, new() { Name = "Dashboard" }).ClickAsync();
+        await Expect(page.GetByText("The server does not answer", new() { Exact = true }).First).ToBeVisibleAsync();
+        await page.Context.SetOfflineAsync(false);
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Dashboard", Exact = true })).ToBeVisibleAsync();
+        await Expect(page.GetByText("The server does not answer", new() { Exact = true })).ToHaveCountAsync(0);
+        Assert.Equal("grid", await page.Locator("main dl").First.EvaluateAsync<string>("e => getComputedStyle(e).display"));
+        await page.Context.CloseAsync();
+    }
+
+    [WebFact]
+    public async Task A_style_that_got_lost_on_its_way_is_fetched_again()
+    {
+        var page = await world.NewChatAsync();
+        await Expect(page.Composer()).ToBeVisibleAsync();
+        var asked = 0;
+        await page.RouteAsync("**/assets/DashboardPage-*.css", route => Interlocked.Increment(ref asked) == 1 ? route.AbortAsync() : route.ContinueAsync());
+        await page.GetByRole(AriaRole.Link, new() { Name = "Dashboard" }).ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Dashboard", Exact = true })).ToBeVisibleAsync();
+        Assert.Equal("grid", await page.Locator("main dl").First.EvaluateAsync<string>("e => getComputedStyle(e).display"));
+        Assert.Equal(2, asked);
+        await page.Context.CloseAsync();
+    }
+
     /// <summary>What a release before this one kept, under its name or under this one's.</summary>
     [WebTheory]
     [InlineData(true)]

@@ -270,6 +270,7 @@ public sealed class PagesTests(WebWorld world)
         if (address.StartsWith("/c/", StringComparison.Ordinal))
         {
             // Here what is too wide would be cut off, and the page would not scroll.
+            Assert.Empty(await page.EvaluateAsync<string[]>("() => [...document.querySelectorAll('main [role=log], main [class*=markdown]')].filter(e => e.scrollWidth > e.clientWidth).map(e => `${e.scrollWidth} px in ${e.clientWidth}: ${e.outerHTML.slice(0, 200)}`)"));
             Assert.Empty(await page.EvaluateAsync<string[]>("() => [...document.querySelectorAll('main button, main textarea, main [role=group]')].filter(e => e.getBoundingClientRect().right > innerWidth && !e.closest('pre, figure, table')).map(e => e.outerHTML.slice(0, 200))"));
         }
 

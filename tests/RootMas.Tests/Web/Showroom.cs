@@ -67,6 +67,25 @@ public sealed class Showroom : IAsyncDisposable
 
         $$ E = mc^2 $$
 
+        1. What is wide in a list:
+
+           ```sh
+           curl --fail --silent --show-error --location https://example.org/a/long/path/to/a/file/that/is/fetched --output /somewhere/else/on/this/machine/file.tar.gz
+           ```
+        2. A table:
+
+           | The first of its columns | The second of its columns | The third of its columns | The fourth of its columns | The fifth of its columns |
+           |---|---|---|---|---|
+           | unbroken_words_one | unbroken_words_two | unbroken_words_three | unbroken_words_four | unbroken_words_five |
+
+        > Quoted:
+        >
+        > ```
+        > one line of code that is quoted, and longer than any column of text on any of the pages of this app could ever be, as one may hope
+        > ```
+
+        $$ a_1 + a_2 + a_3 + a_4 + a_5 + a_6 + a_7 + a_8 + a_9 + a_{10} + a_{11} + a_{12} + a_{13} + a_{14} + a_{15} + a_{16} + a_{17} + a_{18} + a_{19} + a_{20} + a_{21} + a_{22} + a_{23} + a_{24} = s $$
+
         The end of everything.
         """;
 

@@ -17,11 +17,13 @@ const neverMet: ReadonlySet<string> = new Set([
   'must be done, denied or failed', 'must be agent, model, tier or user', 'must be day or hour', 'must be own or all', 'must be queued, working, ready or failed', 'must be active, proposed or superseded',
   'must be pending, approved, denied, expired, decided or all', 'must be badge, or left out', 'must be one of trace, debug, info, warning, error, critical', 'must be between 1 and 1000',
   'must be queued, running, waiting_approval, waiting_input, waiting_children, waiting_timer, needs_review, completed, failed or cancelled', 'must be document:ID, agent:NAME, prompt:VERSION or user:ID, or be left out',
-  'tells one\'s own runs apart; leave user away, or leave this away', 'must be 0 to 10,000,000, and not together with cursor',
+  'tells one\'s own runs apart; leave user away, or leave this away', 'must be 0 to 10,000,000, and not together with cursor', 'names another event than after; leave one of them away',
   // Headers, frames and the form of bodies, which browsers and our own client make.
   'must be given once, 1 to 255 printable ASCII characters without spaces', 'must be the ETag that was read, in double quotes', 'must be wait=N with N from 0 to 120 seconds', 'multipart/form-data needs a boundary of 1 to 200 characters',
   'is no readable multipart/form-data body', 'must have at most 10 parts, each with a Content-Disposition', 'has a part that is not known, or a second file; there are: file, collection, name', 'must be a string',
   'must be the id of an event: a number, or seq:n', 'must be the id of an event: a number, or number:number', 'must be an access token or an API key',
+  // Amounts, which our forms send as numbers.
+  'must be a number, or a decimal number as text',
   // Of files in the configuration folder.
   'the prompt is missing: write 7/7.md, or \'instructions\' here.',
   'contains a member that is given twice', 'is given twice', 'is not valid JSON', 'must be a time as RFC 3339 writes it',

@@ -123,6 +123,8 @@ export const sentences = {
   keptOfLimit: "What was done so far is kept in the run's log; ask again with a smaller task, or raise the limit.",
   loopHint: 'You called {tool} {count} times with the same arguments and got the same result. Do not call it so again: use the result you have, change the arguments, or answer with what you know.',
   loop: 'Stopped because the tool {tool} was called {count} times with the same arguments and the same result, also after a hint. What was found before is kept; ask again with more detail, or in smaller steps.',
+  loopUnknownHint: 'You called a tool that does not exist {count} times. Do not call it again: use the tools that you have, or answer with what you know.',
+  loopUnknown: 'Stopped because a tool that does not exist was called {count} times, also after a hint. What was found before is kept; ask again with more detail, or in smaller steps.',
   pingPongHint: '{from} and {to} have handed this work to each other {count} times. Do not hand it back again: do your part now, or answer with what is there and say what is missing.',
   pingPong: 'Stopped because {from} and {to} handed the work to each other {count} times without finishing it, also after a hint. What was written before is kept; ask one of them directly.',
   failingHint: 'The last {count} tool calls failed. Read their errors and change the approach, or answer without these tools and say what could not be done.',

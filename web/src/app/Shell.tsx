@@ -5,6 +5,7 @@ import { NavLink, Outlet, useLocation } from 'react-router';
 import { useApprovalCount, useApprovalNotices } from './approvals';
 import { AsksBack } from './AsksBack';
 import { useRunNotices } from './runNotices';
+import { useIsWaiting } from './parts';
 import { useSession } from './session';
 import { SignInAgain } from './SignIn';
 import { CommandPalette } from './CommandPalette';
@@ -15,6 +16,7 @@ import { useCover } from '../ui/cover';
 import { inDialog } from '../ui/focus';
 import { IconButton } from '../ui/Button';
 import { Loading } from '../ui/Layout';
+import { Notice } from '../ui/Notice';
 import styles from './Shell.module.css';
 
 interface Entry {
@@ -59,6 +61,7 @@ export function Shell() {
   const { t } = useTranslation();
   const { user, ended, signedInAgain, signOut } = useSession();
   const entries = useNavigation();
+  const waits = useIsWaiting();
   const tells = useTells();
   useApprovalNotices(tells);
   useRunNotices(tells);
@@ -91,9 +94,10 @@ export function Shell() {
             </li>
           ))}
         </ul>
-        <div className={styles.who}>{user.username}</div>
+        <div dir="auto" className={styles.who}>{user.username}</div>
       </nav>
       <main id="main" className={styles.main} tabIndex={-1} inert={covers}>
+        {waits ? <div className={styles.waits}><Notice tone="warning" title={t('error.unreachable')}>{t('error.unreachableHint')}</Notice></div> : null}
         <Suspense fallback={<Loading label={t('state.loading')} />}><Outlet /><Arrival page={page === 'c' || page === '' ? '' : page === 'admin' ? page : location.pathname} /></Suspense>
       </main>
       <CommandPalette />

@@ -69,3 +69,27 @@ it('shows who handed over to whom and why, and which models did not answer', asy
   for (const row of screen.queryAllByRole('button', { expanded: false })) await user.click(row);
   expect(screen.getByText(/No answer in time|timeout/)).toBeTruthy();
 });
+
+it.each([
+  ['Ждёт разрешения', [at(3, 'approval.requested', { approval_id: 'a', call: 1, tool: 'http_request' })]],
+  ['Ждёт ответа', [at(3, 'input.requested', { call: 1, call_id: 'c1', question: 'Which?' })]],
+  ['Пауза', [at(3, 'timer.started', { purpose: 'models', reason: 'No model answers.' })]],
+  ['Работает communicator', [at(3, 'timer.started', { purpose: 'models', reason: 'No model answers.' }), at(4, 'timer.fired')]],
+])('says %s at the head of a run that does', async (said, then) => {
+  const { fold } = applyAll(emptyFold('r'), [at(1, 'run.queued'), at(2, 'model.requested', { message_id: 'm1' }), ...then]);
+  show(<Activity fold={fold} />);
+  expect((await screen.findByRole('button', { expanded: true })).textContent).toBe(said);
+});
+
+it('says of a run whose helper waits for a person that it waits', async () => {
+  const { fold } = applyAll(emptyFold('r'), [at(1, 'run.queued'), at(2, 'child.started', { child_run_id: 'c', child_agent: 'multi_tool', task: 'Post it' })]);
+  const child = applyAll(emptyFold('c'), [{ ...at(1, 'approval.requested', { approval_id: 'a', call: 1, tool: 'http_request' }), run_id: 'c' }]).fold;
+  show(<Activity fold={fold} others={{ folds: new Map([['c', child]]), failed: new Map(), want: vi.fn() }} />);
+  expect((await screen.findByRole('button', { expanded: true })).textContent).toBe('Ждёт разрешения');
+});
+
+it('tells a call that was refused from one that failed', async () => {
+  const refused = (kind: string) => applyAll(emptyFold('r'), [at(1, 'run.queued'), at(2, 'tool.failed', { call: 1, tool: 'http_request', kind, result: 'It was not made.' })]).fold;
+  show(<><Activity fold={refused('denied')} /><Activity fold={refused('timeout')} /></>);
+  expect((await screen.findAllByRole('listitem')).map((row) => [row.textContent, row.dataset['state']])).toEqual([['http_request: отказано', 'done'], ['http_request не сработал у communicator', 'failed']]);
+});

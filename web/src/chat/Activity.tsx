@@ -9,8 +9,9 @@ import { Badge } from '../ui/Layout';
 import { ErrorNotice } from '../ui/Notice';
 import { Said } from '../ui/Said';
 import { num, str, type RunEvent } from './events';
+import { rowsOf } from './rows';
 import type { Others } from './treeLog';
-import { isEnded, type ChildStep, type ModelStep, type NoteStep, type RunFold, type Step, type ToolStep } from './fold';
+import { isEnded, waitsFor, type ChildStep, type ModelStep, type NoteStep, type RunFold, type Step, type ToolStep } from './fold';
 import styles from './Activity.module.css';
 
 /** What the team did for this answer, one line a step, and in what was given to others their steps; closed once the answer is there. */
@@ -22,12 +23,13 @@ export function Activity({ fold, others }: { fold: RunFold; others?: Others }) {
   if (steps.length === 0 && !isEnded(fold)) return <p className={styles.now} role="status">{t('activity.starting')}</p>;
   if (steps.length === 0) return null;
   const isOpen = open ?? !isEnded(fold);
+  const waits = waitsFor(fold, others?.folds.values());
   const took = isEnded(fold) && fold.startedAt ? format.duration(new Date(fold.endedAt).getTime() - new Date(fold.startedAt).getTime()) : null;
   return (
     <div className={styles.activity}>
       <button type="button" className={styles.head} aria-expanded={isOpen} onClick={() => { setOpen(!isOpen); }}>
         <ChevronRight size={16} aria-hidden className={styles.chevron} />
-        <span>{isEnded(fold) ? t('activity.steps', { count: steps.length }) : t('activity.working', { agent: fold.agent })}</span>
+        <span>{isEnded(fold) ? t('activity.steps', { count: steps.length }) : waits ? t(`runs.status.${waits}`) : t('activity.working', { agent: fold.agent })}</span>
         {took ? <span className={styles.soft}>{took}</span> : null}
       </button>
       {isOpen ? <StepList steps={steps} others={others} /> : null}
@@ -42,15 +44,15 @@ function worthShowing(step: Step, fold: RunFold): boolean {
 }
 
 function StepList({ steps, others }: { steps: readonly Step[]; others: Others | undefined }) {
-  return <ol className={styles.steps}>{steps.map((step) => <StepRow key={step.key} step={step} others={others} />)}</ol>;
+  return <ol className={styles.steps}>{rowsOf(steps).map((row) => <StepRow key={row.key} step={row.step} count={row.count} others={others} />)}</ol>;
 }
 
-function StepRow({ step, others }: { step: Step; others: Others | undefined }) {
+function StepRow({ step, count, others }: { step: Step; count: number; others: Others | undefined }) {
   switch (step.kind) {
-    case 'model': return <ModelRow step={step} />;
+    case 'model': return <ModelRow step={step} count={count} />;
     case 'tool': return <ToolRow step={step} />;
     case 'child': return <ChildRow step={step} others={others} />;
-    case 'note': return <NoteRow step={step} />;
+    case 'note': return <NoteRow step={step} count={count} />;
   }
 }
 
@@ -58,13 +60,15 @@ interface RowProps {
   icon: ReactNode;
   state: 'working' | 'done' | 'failed' | 'off';
   title: ReactNode;
+  /** So often it was the same. */
+  count?: number;
   aside?: ReactNode;
   children?: ReactNode;
 }
 
-function Row({ icon, state, title, aside, children }: RowProps) {
+function Row({ icon, state, title, count = 1, aside, children }: RowProps) {
   const [open, setOpen] = useState(false);
-  const line = <>{icon}<span className={styles.title}>{title}</span>{aside ? <span className={styles.soft}>{aside}</span> : null}</>;
+  const line = <>{icon}<span className={styles.title}>{title}</span>{count > 1 ? <span className={styles.soft}>× {count}</span> : null}{aside ? <span className={styles.soft}>{aside}</span> : null}</>;
   return (
     <li className={styles.step} data-state={state}>
       {children ? <button type="button" className={styles.line} aria-expanded={open} onClick={() => { setOpen(!open); }}>{line}<ChevronRight size={14} aria-hidden className={styles.chevron} /></button> : <div className={styles.line}>{line}</div>}
@@ -76,21 +80,22 @@ function Row({ icon, state, title, aside, children }: RowProps) {
 function ToolRow({ step }: { step: ToolStep }) {
   const { t } = useTranslation();
   const format = useFormat();
-  const state = step.state === 'done' ? 'done' : step.state === 'failed' ? 'failed' : 'working';
+  const isDenied = step.failure === 'denied'; // somebody said no: nothing went wrong
+  const state = step.state === 'done' || isDenied ? 'done' : step.state === 'failed' ? 'failed' : 'working';
   return (
     <Row
       icon={state === 'failed' ? <CircleAlert size={16} aria-hidden /> : <Wrench size={16} aria-hidden />} state={state}
-      title={<>{t(`activity.tool.${state}`, { agent: step.agent, tool: step.tool })}{step.progress && state === 'working' ? ` – ${step.progress}` : ''}</>}
+      title={<>{t(`activity.tool.${isDenied ? 'denied' : state}`, { agent: step.agent, tool: step.tool })}{step.progress && state === 'working' ? ` – ${step.progress}` : ''}</>}
       aside={step.durationMs > 0 ? format.duration(step.durationMs) : undefined}
     >
       <Value name={t('activity.input')} value={step.arguments} />
-      {step.result ? <Value name={step.state === 'failed' ? t('activity.failure') : t('activity.output')} value={step.result} /> : null}
+      {step.result ? <Value name={state === 'failed' ? t('activity.failure') : t('activity.output')} value={step.result} /> : null}
       {step.tainted ? <p className={styles.soft}><ShieldAlert size={14} aria-hidden /> {t('activity.tainted')}</p> : null}
     </Row>
   );
 }
 
-function ModelRow({ step }: { step: ModelStep }) {
+function ModelRow({ step, count }: { step: ModelStep; count: number }) {
   const { t } = useTranslation();
   const format = useFormat();
   const state = step.state === 'writing' ? 'working' : step.state === 'done' ? 'done' : step.state === 'failed' ? 'failed' : 'off';
@@ -98,7 +103,7 @@ function ModelRow({ step }: { step: ModelStep }) {
   return (
     <Row
       icon={state === 'failed' ? <CircleAlert size={16} aria-hidden /> : <BrainCircuit size={16} aria-hidden />} state={state}
-      title={t(`activity.model.${state}`, { agent: step.agent, what: t(`activity.purpose.${purpose(step.purpose)}`) })}
+      count={count} title={t(`activity.model.${state}`, { agent: step.agent, what: t(`activity.purpose.${purpose(step.purpose)}`) })}
       aside={[step.model, step.latencyMs > 0 ? format.duration(step.latencyMs) : '', step.cost && Number(step.cost) > 0 ? format.money(step.cost) : ''].filter(Boolean).join(' · ')}
     >
       {hasDetail ? (
@@ -127,7 +132,7 @@ function ChildRow({ step, others }: { step: ChildStep; others: Others | undefine
   return (
     <Row
       icon={<Bot size={16} aria-hidden />} state={state}
-      title={<><strong>{step.agent}</strong>: {step.task}{doing ? <span className={styles.soft}> – {doing.kind === 'tool' ? doing.tool : t('activity.thinking')}</span> : null}</>}
+      title={<><strong>{step.agent}</strong>: <bdi>{step.task}</bdi>{doing ? <span className={styles.soft}> – {doing.kind === 'tool' ? doing.tool : t('activity.thinking')}</span> : null}</>}
       aside={step.cost && Number(step.cost) > 0 ? format.money(step.cost) : undefined}
     >
       {others ? <ChildSteps runId={step.runId} others={others} /> : null}
@@ -187,11 +192,11 @@ export function useNoteText(): (event: RunEvent) => string {
   };
 }
 
-function NoteRow({ step }: { step: NoteStep }) {
+function NoteRow({ step, count }: { step: NoteStep; count: number }) {
   const text = useNoteText();
   const e = step.event;
   const icons: Record<string, ReactNode> = { 'handoff': <ArrowRightLeft size={16} aria-hidden />, 'guard.stopped': <CircleAlert size={16} aria-hidden />, 'timer.started': <Clock size={16} aria-hidden />, 'cache.hit': <CircleCheck size={16} aria-hidden /> };
-  return <Row icon={icons[step.what] ?? <CircleDashed size={16} aria-hidden />} state={step.what === 'guard.stopped' ? 'failed' : 'done'} title={saidBy(e) ? <Said text={saidBy(e)} /> : text(e)} aside={str(e, 'reason') && step.what === 'handoff' ? str(e, 'reason') : undefined} />;
+  return <Row icon={icons[step.what] ?? <CircleDashed size={16} aria-hidden />} state={step.what === 'guard.stopped' ? 'failed' : 'done'} count={count} title={saidBy(e) ? <Said text={saidBy(e)} /> : text(e)} aside={str(e, 'reason') && step.what === 'handoff' ? str(e, 'reason') : undefined} />;
 }
 
 /** What went in or came out, as it was: text as text, everything else as JSON that rounds no number and hides no character. `said`: these are words of the server. */

@@ -107,7 +107,7 @@ export function QuestionCard({ runId, question }: { runId: string; question: Que
   };
   return (
     <form ref={card} tabIndex={-1} data-passes-focus className={styles.card} aria-label={t('question.title')} onSubmit={(e) => { e.preventDefault(); void answer(text); }}>
-      <h2>{question.question}</h2>
+      <h2 dir="auto">{question.question}</h2>
       {question.options.length > 0 ? <div className={styles.buttons}>{question.options.map((o) => <Button key={o} busy={busy === o} disabled={busy !== null} onClick={() => void answer(o)}>{o}</Button>)}</div> : null}
       <TextArea label={t('question.answer')} rows={2} value={text} onChange={(e) => { setText(e.target.value); }} />
       {error ? <ErrorNotice error={error} /> : null}

@@ -10,7 +10,7 @@ const Rich = lazy<ComponentType<{ text: string }>>(() => loadPart(() => import('
 const needsMore = /\$\$|\\[([]|```|~~~/;
 
 const Block = memo(function Block({ text }: { text: string }) {
-  const plain = <Suspense fallback={<p className={styles.plain}>{text}</p>}><Rendered text={text} /></Suspense>;
+  const plain = <Suspense fallback={<p dir="auto" className={styles.plain}>{text}</p>}><Rendered text={text} /></Suspense>;
   return needsMore.test(text) ? <Suspense key="rich" fallback={plain}><Rich text={text} /></Suspense> : plain;
 });
 

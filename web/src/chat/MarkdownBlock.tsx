@@ -1,6 +1,6 @@
 import type { ElementContent, Root } from 'hast';
 import { Check, Copy } from 'lucide-react';
-import { useEffect, useRef, useState, type ComponentProps } from 'react';
+import { useEffect, useRef, useState, type ComponentProps, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import ReactMarkdown, { type Components, type Options } from 'react-markdown';
 import rehypeSanitize, { defaultSchema } from 'rehype-sanitize';
@@ -21,16 +21,16 @@ const schema = {
   attributes: { ...defaultSchema.attributes, code: [['className', /^language-[\w+-]{1,30}$/, 'math-inline', 'math-display']] },
 } satisfies typeof defaultSchema;
 
-const components: Components = {
+export const components: Components = {
   a: Link,
   cite: ({ id, title }) => <Mark id={id ?? ''} words={title ?? ''} />, // only ours: the schema lets no other one through
   pre: Code,
   table: Table,
 };
 
-/** What is not let through is not lost: the boxes of a list become marks, and of a picture its words stay. */
+/** What is not let through is not lost: the boxes of a list become marks, and of a picture its words stay. Each block runs as its words do, from the left or from the right. */
 function rehypeWords() {
-  return (tree: Root): void => { tree.children = worded(tree.children as ElementContent[]); };
+  return (tree: Root): void => { tree.children = worded(tree.children as ElementContent[]).map((node) => node.type === 'element' ? { ...node, properties: { ...node.properties, dir: 'auto' } } : node); };
 }
 
 function worded(children: readonly ElementContent[]): ElementContent[] {
@@ -46,11 +46,11 @@ function worded(children: readonly ElementContent[]): ElementContent[] {
 type Plugins = NonNullable<Options['rehypePlugins']>;
 const none: Plugins = [];
 
-/** One dollar is money: formulas have two, or `\(…\)` and `\[…\]`. `more` is what is done with what was sanitised. */
-export default function MarkdownBlock({ text, more = none }: { text: string; more?: Plugins }) {
+/** One dollar is money: formulas have two, or `\(…\)` and `\[…\]`. `more` is what is done with what was sanitised, `shown` how what that makes is shown. */
+export default function MarkdownBlock({ text, more = none, shown = components }: { text: string; more?: Plugins; shown?: Components }) {
   return (
     <ReactMarkdown
-      remarkPlugins={[remarkGfm, [remarkMath, { singleDollarTextMath: false }]]} components={components} skipHtml
+      remarkPlugins={[remarkGfm, [remarkMath, { singleDollarTextMath: false }]]} components={shown} skipHtml
       rehypePlugins={[rehypeWords, [rehypeSanitize, schema], rehypeMarks, ...more]}
     >
       {withDollars(text)}
@@ -66,8 +66,7 @@ function Link({ href, children }: ComponentProps<'a'>) {
 }
 
 /** What does not fit is scrolled to, with keys too. Named only then, and no landmark: there may be many. */
-function Table({ children }: ComponentProps<'table'>) {
-  const { t } = useTranslation();
+export function Wide({ name, className, children }: { name: string; className: string | undefined; children: ReactNode }) {
   const box = useRef<HTMLDivElement>(null);
   const [isWide, setWide] = useState(false);
   useEffect(() => {
@@ -77,7 +76,12 @@ function Table({ children }: ComponentProps<'table'>) {
     for (const one of [around, ...around.children]) watch.observe(one);
     return () => { watch.disconnect(); };
   }, []);
-  return <div ref={box} className={styles.table} {...(isWide && { role: 'group', tabIndex: 0, 'aria-label': t('chat.wideTable') })}><table>{children}</table></div>;
+  return <div ref={box} className={className} {...(isWide && { role: 'group', tabIndex: 0, 'aria-label': name })}>{children}</div>;
+}
+
+function Table({ dir, children }: ComponentProps<'table'>) {
+  const { t } = useTranslation();
+  return <Wide name={t('chat.wideTable')} className={styles.table}><table dir={dir}>{children}</table></Wide>;
 }
 
 function Code({ children }: ComponentProps<'pre'>) {

@@ -44,7 +44,7 @@ export function PlanGraph({ goal, tasks }: { goal: string; tasks: readonly PlanT
   const done = tasks.filter((task) => task.status === 'done').length;
   return (
     <figure className={styles.plan} aria-labelledby={id}>
-      <figcaption id={id}><strong>{t('plan.title')}</strong> {goal} <span className={styles.count}>{t('plan.progress', { done, count: tasks.length })}</span></figcaption>
+      <figcaption id={id}><strong>{t('plan.title')}</strong> <bdi>{goal}</bdi> <span className={styles.count}>{t('plan.progress', { done, count: tasks.length })}</span></figcaption>
       <div className={styles.scroll} tabIndex={0} role="group" aria-labelledby={id}>
         <div className={styles.canvas} style={{ width: graph.width, height: graph.height }}>
           <svg width={graph.width} height={graph.height} aria-hidden>

@@ -21,3 +21,10 @@ it('shows which of a list is done, and of a picture its words and nothing that i
   expect(screen.getByRole('link').textContent).toContain('A boat');
   expect(document.querySelector('img, input')).toBeNull();
 });
+
+it('runs each block from the side that its words run from, and code and formulas from the left', async () => {
+  show(<RichBlock text={'مرحبا\n\n- שלום\n  - within\n\n> Hello\n\n| مدينة |\n|---|\n| قازان |\n\n```\ncode\n```\n\n$$x^2$$'} />);
+  await screen.findByText('مرحبا');
+  expect([...document.querySelectorAll('[dir]')].map((e) => `${e.tagName} ${e.getAttribute('dir')}`)).toEqual(['P auto', 'UL auto', 'BLOCKQUOTE auto', 'TABLE auto']);
+  expect(document.querySelector('.katex-display')?.tagName).toBe('DIV');
+});

@@ -12,3 +12,8 @@ export function failureText(t: TFunction, code: string, reason: string): Failure
   const known = /^[a-z]+(_[a-z]+)*$/.test(code) ? t(`runs.failure.${code}`, { defaultValue: '' }) : '';
   return known === '' ? { text: reason || t('runs.failure.unknown'), detail: '' } : { text: known, detail: reason };
 }
+
+/** Why an answer is not whole though its run was completed; empty: it is whole. */
+export function cutText(t: TFunction, cutBy: string | null | undefined): string {
+  return !cutBy ? '' : t(cutBy === 'content_filter' ? 'chat.cutByFilter' : 'chat.cutByLength');
+}

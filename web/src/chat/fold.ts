@@ -109,7 +109,7 @@ export interface RunFold {
   agent: string;
   steps: readonly Step[];
   /** The message that is being written or was given: the text of the answer. */
-  answer: { messageId: string; text: string; agent: string; model: string; tier: string; complete: boolean; interrupted: boolean; tainted: boolean; citations: readonly Citation[] } | null;
+  answer: { messageId: string; text: string; agent: string; model: string; tier: string; complete: boolean; interrupted: boolean; cutBy: string; tainted: boolean; citations: readonly Citation[] } | null;
   /** What tools and other agents brought along that an answer may cite: marks in a text that is still being written stand for these. */
   sources: readonly Citation[];
   plan: { goal: string; tasks: readonly PlanTask[]; replans: number } | null;
@@ -188,7 +188,7 @@ function applyPiece(fold: RunFold, event: RunEvent): Folded {
 function withWriting(fold: RunFold, messageId: string): RunFold {
   const step = fold.steps.find((s): s is ModelStep => s.kind === 'model' && s.messageId === messageId);
   if (!step || step.purpose !== 'answer') return fold;
-  return { ...fold, answer: { messageId, text: step.text, agent: step.agent, model: step.model, tier: step.tier, complete: false, interrupted: false, tainted: false, citations: [] } };
+  return { ...fold, answer: { messageId, text: step.text, agent: step.agent, model: step.model, tier: step.tier, complete: false, interrupted: false, cutBy: '', tainted: false, citations: [] } };
 }
 
 function withoutWriting(fold: RunFold, messageId: string): RunFold {
@@ -268,7 +268,7 @@ const handlers: Record<string, Handler> = {
   'message.completed': (fold, e) => ({
     ...fold,
     answer: {
-      messageId: str(e, 'message_id'), text: str(e, 'text'), agent: e.agent ?? '', model: str(e, 'model'), tier: str(e, 'tier'), complete: true, interrupted: str(e, 'status') === 'interrupted', tainted: e['tainted'] === true,
+      messageId: str(e, 'message_id'), text: str(e, 'text'), agent: e.agent ?? '', model: str(e, 'model'), tier: str(e, 'tier'), complete: true, interrupted: str(e, 'status') === 'interrupted', cutBy: str(e, 'cut_by'), tainted: e['tainted'] === true,
       citations: toCitations(listOf(e, 'citations')),
     },
   }),
@@ -357,6 +357,17 @@ export function sourcesOf({ answer, sources }: RunFold): readonly Numbered[] {
 
 export function isEnded(fold: RunFold): boolean {
   return fold.endedAt !== '';
+}
+
+/** What a run waits for, if it does; also what one below it waits for, when that is a person. */
+export function waitsFor(fold: RunFold, others: Iterable<RunFold> = []): 'waiting_approval' | 'waiting_input' | 'needs_review' | 'waiting_timer' | undefined {
+  for (const one of [fold, ...others]) {
+    if (isEnded(one)) continue;
+    if (one.approvals.some((a) => a.state === 'pending')) return 'waiting_approval';
+    if (one.question) return 'waiting_input';
+    if (one.review) return 'needs_review';
+  }
+  return fold.status === 'waiting_timer' ? 'waiting_timer' : undefined;
 }
 
 export { isFinal };

@@ -34,7 +34,7 @@ export function Field({ label, hint, errors, hideLabel = false, children }: Fiel
 export function TextField({ label, hint, errors, hideLabel, ...rest }: FieldProps & ComponentProps<'input'>) {
   return (
     <Field label={label} {...(hint !== undefined && { hint })} errors={errors} {...(hideLabel !== undefined && { hideLabel })}>
-      {(parts) => <input {...rest} {...parts} className={styles.control} />}
+      {(parts) => <input dir="auto" {...rest} {...parts} className={styles.control} />}
     </Field>
   );
 }
@@ -42,7 +42,7 @@ export function TextField({ label, hint, errors, hideLabel, ...rest }: FieldProp
 export function TextArea({ label, hint, errors, hideLabel, ...rest }: FieldProps & ComponentProps<'textarea'>) {
   return (
     <Field label={label} {...(hint !== undefined && { hint })} errors={errors} {...(hideLabel !== undefined && { hideLabel })}>
-      {(parts) => <textarea rows={4} {...rest} {...parts} className={styles.control} />}
+      {(parts) => <textarea rows={4} dir="auto" {...rest} {...parts} className={styles.control} />}
     </Field>
   );
 }

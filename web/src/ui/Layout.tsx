@@ -13,7 +13,7 @@ export function Page({ title, tab = title, intro, actions, children, wide = fals
       <TabTitle of={tab} />
       <header className={styles.head}>
         <div>
-          <h1 tabIndex={-1} data-page-title>{title}</h1>
+          <h1 dir="auto" tabIndex={-1} data-page-title>{title}</h1>
           {intro ? <p className={styles.intro}>{intro}</p> : null}
         </div>
         {actions ? <div className={styles.actions}>{actions}</div> : null}

@@ -9,8 +9,8 @@ export interface Column<T> {
   cell: (row: T) => ReactNode;
   /** Figures stand to the right, in digits of equal width. */
   numeric?: boolean;
-  /** Not on narrow screens. */
-  secondary?: boolean;
+  /** Not on narrow screens; `'wide'`: on wide ones only. */
+  secondary?: boolean | 'wide';
 }
 
 interface TableProps<T> {
@@ -49,5 +49,5 @@ export function Table<T>({ caption, columns, rows, rowKey, empty, loading = fals
 }
 
 function classes<T>(column: Column<T>): string {
-  return [column.numeric ? styles.numeric : '', column.secondary ? styles.secondary : ''].join(' ');
+  return [column.numeric ? styles.numeric : '', column.secondary ? styles.secondary : '', column.secondary === 'wide' ? styles.wide : ''].join(' ');
 }

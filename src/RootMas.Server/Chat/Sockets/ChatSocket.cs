@@ -61,7 +61,7 @@ internal sealed class ChatSocket(SocketChannel channel, SocketIdentity identity,
 
         if (!Follows(accepted.RunId))
         {
-            Follow(accepted.RunId, cancellation => CopyAsync(owner, accepted.RunId, chat.Stream(accepted, cancellation), cancellation));
+            Follow(accepted.RunId, cancellation => AnswerAsync(owner, accepted, cancellation));
         }
 
         return null;
@@ -176,6 +176,15 @@ internal sealed class ChatSocket(SocketChannel channel, SocketIdentity identity,
             JsonValueKind.String => SocketFrames.Text(frame, "after", out _) is { } text && StreamPositions.TryParse(text, out after),
             _ => false,
         };
+    }
+
+    /// <summary>The run of a message, from its beginning: whoever speaks for somebody else may have no more of it than the answer.</summary>
+    private async Task AnswerAsync(Caller owner, AcceptedMessage accepted, CancellationToken cancellation)
+    {
+        using var watch = accepted.Watch;
+        var isShown = await ShowsRunAsync(owner, accepted.RunId);
+        var items = chat.Stream(accepted, cancellation);
+        await CopyAsync(owner, accepted.RunId, isShown ? items : EventRedaction.AnswerOnly(items, cancellation), cancellation);
     }
 
     private async Task StreamAsync(Caller owner, string runId, StreamPosition after, CancellationToken cancellation)

@@ -44,9 +44,9 @@ internal sealed class SocketIdentity(SocketChannel channel, HttpContext context,
             return true;
         }
 
-        if (isAuth && refusal.Status is StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden && context.RequestServices.GetService<RefusalObserver>() is { } observer)
+        if (isAuth)
         {
-            await observer(context, refusal);
+            await ObserveAsync(refusal);
         }
 
         await channel.SendAsync(SocketFrames.Error(refusal, ProblemWriter.TraceId(context)));
@@ -107,6 +107,18 @@ internal sealed class SocketIdentity(SocketChannel channel, HttpContext context,
         return subject;
     }
 
+    /// <inheritdoc cref="ContentReads.ShowsRunAsync"/>
+    public ValueTask<bool> ShowsRunAsync(Caller owner, string runId) => context.RequestServices.GetRequiredService<ContentReads>().ShowsRunAsync(context, Caller, owner, runId);
+
+    /// <summary>A refused right is written down before the client hears of it, as by HTTP.</summary>
+    public async ValueTask ObserveAsync(Problem problem)
+    {
+        if (problem.Status is StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden && context.RequestServices.GetService<RefusalObserver>() is { } observer)
+        {
+            await observer(context, problem);
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (_counted is { } counted)
@@ -138,6 +150,7 @@ internal sealed class SocketIdentity(SocketChannel channel, HttpContext context,
         // The old registration goes last: there is no moment in which nobody listens for the end.
         var (old, fresh) = (_ended, caller.Ended.Register(() => channel.End("The session ended, or its rights changed.")));
         (_caller, _ended) = (caller, fresh);
+        context.Features.Set(caller); // rows of the audit log name whoever a frame said it is
         await old.DisposeAsync();
         return null;
     }

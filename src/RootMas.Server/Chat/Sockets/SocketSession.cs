@@ -61,6 +61,9 @@ internal abstract class SocketSession(SocketChannel channel, SocketIdentity iden
     /// <summary>For whom a frame reads what was said in a run.</summary>
     protected ValueTask<Subject> ReaderAsync(JsonElement frame, string runId) => identity.ReaderAsync(frame, runId);
 
+    /// <summary>Whether more of a run that a message began is sent than its answer.</summary>
+    protected ValueTask<bool> ShowsRunAsync(Caller owner, string runId) => identity.ShowsRunAsync(owner, runId);
+
     /// <summary>A frame of a type that not every socket knows. A problem goes to the client as an <c>error</c> frame.</summary>
     protected abstract Task<Problem?> OnFrameAsync(string? type, JsonElement frame);
 
@@ -179,6 +182,7 @@ internal abstract class SocketSession(SocketChannel channel, SocketIdentity iden
         var problem = wrongType ? Problems.Invalid("type", "must be a string") : await HandleAsync(type, frame);
         if (problem is not null)
         {
+            await identity.ObserveAsync(problem);
             await TellAsync(problem);
         }
     }

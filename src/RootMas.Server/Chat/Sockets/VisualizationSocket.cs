@@ -15,6 +15,9 @@ internal sealed class VisualizationSocket(SocketChannel channel, SocketIdentity 
 {
     private const int LookedAt = 200;
 
+    /// <summary>Of the route that gives the same profiles.</summary>
+    private const string ReadsAgents = "agents:read";
+
     private readonly Lock _following = new();
     private volatile string? _only;
 
@@ -121,7 +124,7 @@ internal sealed class VisualizationSocket(SocketChannel channel, SocketIdentity 
 
     private async Task ShowAsync(Caller owner, string runId, CancellationToken cancellation)
     {
-        if (await chat.StreamAsync(owner, runId, default, tree: true, cancellation) is not { } items)
+        if (await chat.StreamTreeAsync(owner, runId, cancellation) is not { } items)
         {
             return;
         }
@@ -129,11 +132,6 @@ internal sealed class VisualizationSocket(SocketChannel channel, SocketIdentity 
         var view = new FlowView(runId, owner.UserId);
         await foreach (var item in items.WithCancellation(cancellation))
         {
-            if (IsLive(item.Type))
-            {
-                continue;
-            }
-
             var e = RunJson.DeserializeEvent(item.Json.Span);
             Heard(runId, waits: e is ApprovalRequested or InputRequested or RunNeedsReview);
             foreach (var frame in view.Show(e))
@@ -143,10 +141,13 @@ internal sealed class VisualizationSocket(SocketChannel channel, SocketIdentity 
         }
     }
 
-    private static bool IsLive(string type) => type is "message.delta" or "reasoning.delta" or "tool.progress" or "message.snapshot" or "error";
-
     private async Task<Problem?> ProfilesAsync()
     {
+        if (!Caller.May(ReadsAgents))
+        {
+            return Problems.Forbidden("permission_missing", $"This needs the permission {ReadsAgents}, which you do not have.");
+        }
+
         var profiles = await sources.ProfilesAsync(Channel.Closed);
         await Channel.SendAsync(SocketFrames.Write(json =>
         {

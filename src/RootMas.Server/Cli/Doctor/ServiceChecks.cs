@@ -61,13 +61,13 @@ internal static class ServiceChecks
             await using var connection = new NpgsqlConnection(PostgresConnection.Single(options));
             await connection.OpenAsync(cancellationToken);
             var before = patient.Clock.GetUtcNow();
-            await using var command = new NpgsqlCommand("select clock_timestamp(), current_setting('max_connections')::int, pg_is_in_recovery()", connection);
+            await using var command = new NpgsqlCommand("select clock_timestamp(), current_setting('max_connections')::int, case when pg_is_in_recovery() then 'a standby that takes no writes' when current_setting('transaction_read_only')::boolean then 'set to take no writes (default_transaction_read_only)' end", connection);
             await using var row = await command.ExecuteReaderAsync(cancellationToken);
             await row.ReadAsync(cancellationToken);
-            var (now, most, standby) = (new DateTimeOffset(row.GetDateTime(0)), row.GetInt32(1), row.GetBoolean(2));
+            var (now, most, closed) = (new DateTimeOffset(row.GetDateTime(0)), row.GetInt32(1), row.StringOrNull(2));
             var after = patient.Clock.GetUtcNow();
             var version = connection.PostgreSqlVersion;
-            findings.Add(standby ? Finding.Bad("postgresql", $"version {version}, a standby that takes no writes", "Name the primary in Database:ConnectionString.")
+            findings.Add(closed is not null ? Finding.Bad("postgresql", $"version {version}, {closed}", "Name the primary in Database:ConnectionString, or let the database take writes.")
                 : version.Major >= OldestPostgres ? Finding.Ok("postgresql", $"version {version}, {PostgresConnection.Describe(options)}")
                 : Finding.Bad("postgresql", $"version {version}", $"Version {OldestPostgres} or later is needed."));
             if (options.PoolMax + 1 > most - ReservedConnections)
@@ -80,7 +80,8 @@ internal static class ServiceChecks
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException or System.Net.Sockets.SocketException)
         {
-            findings.Add(Finding.Bad("postgresql", $"{PostgresConnection.Describe(options)} does not let us in: {PostgresErrors.ClassOf(e)}", "Is it started, is the address right, do user and password fit (pg_hba.conf)?"));
+            var kind = PostgresErrors.ClassOf(e);
+            findings.Add(Finding.Bad("postgresql", $"{PostgresConnection.Describe(options)} does not let us in: {kind}", kind == PostgresErrors.StartupParameter ? PostgresErrors.StartAdvice(kind) : "Is it started, is the address right, do user and password fit (pg_hba.conf)?"));
         }
     }
 
@@ -117,9 +118,11 @@ internal static class ServiceChecks
         if (options.OffsiteFolder.Length > 0)
         {
             var folder = tree.Resolve(options.OffsiteFolder);
-            yield return Directory.Exists(folder)
-                ? Finding.Ok(What, folder) with { Hint = File.Exists(Unit) ? OfTheUnit : "" }
-                : Finding.Note(What, $"{folder} is not there", "Is the disk mounted? 'rootmas backup create' tries to make the folder.");
+            yield return !Directory.Exists(folder)
+                ? Finding.Note(What, $"{folder} is not there", "Is its disk mounted? The server does not make this folder, so that a disk that is missing is noticed: make it once, on that disk.")
+                : FileOwner.ShareDisk(folder, tree.DataPath)
+                    ? Finding.Note(What, $"{folder} is on the same disk as {tree.DataPath}: what takes the one takes the other", "Is the disk mounted that it should be on? Name a folder on that disk, not the one that it is mounted at: this one is there without it.")
+                    : Finding.Ok(What, folder) with { Hint = File.Exists(Unit) ? OfTheUnit : "" };
         }
 
         if (options.S3.Endpoint is { } endpoint)

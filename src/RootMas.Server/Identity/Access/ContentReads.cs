@@ -25,4 +25,26 @@ public sealed class ContentReads(IDatabase database, AuditLog audit)
         };
         return database.WriteAsync(session => audit.AppendAsync(session, entry), CancellationToken.None);
     }
+
+    /// <summary>
+    /// Whether somebody sees more of a user's run than its answer, because they speak for that user: a bot does; an administrator only with the grant for it, and then it is written down.
+    /// </summary>
+    /// <param name="owner">For whom <paramref name="caller"/> speaks.</param>
+    public async ValueTask<bool> ShowsRunAsync(HttpContext context, Caller caller, Caller owner, string runId)
+    {
+        ArgumentNullException.ThrowIfNull(caller);
+        ArgumentNullException.ThrowIfNull(owner);
+        if (!caller.IsAdmin || caller.UserId == owner.UserId)
+        {
+            return true;
+        }
+
+        if (!caller.May(Permissions.ReadContent))
+        {
+            return false;
+        }
+
+        await RecordAsync(context, "run", [runId]);
+        return true;
+    }
 }

@@ -22,19 +22,19 @@ public sealed class SessionEnds(IDatabase database, SessionStore store, AuditLog
         },
         CancellationToken.None);
 
-    /// <summary>False: there is no such user.</summary>
+    /// <summary>How many ended; null: there is no such user.</summary>
     /// <param name="except">The session that stays.</param>
-    public Task<bool> EndAllAsync(string userId, string? except, AuditEntry entry) => database.WriteAsync(
+    public Task<int?> EndAllAsync(string userId, string? except, AuditEntry entry) => database.WriteAsync<int?>(
         async session =>
         {
             if (await UserStore.HoldAsync(session, userId) is null)
             {
-                return false;
+                return null;
             }
 
             var ended = await store.RevokeAllAsync(session, userId, except);
             await audit.AppendAsync(session, entry with { TargetKind = "user", TargetId = userId, After = new JsonObject { ["sessions"] = ended } });
-            return true;
+            return ended;
         },
         CancellationToken.None);
 }

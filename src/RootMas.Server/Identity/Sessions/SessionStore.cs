@@ -94,8 +94,12 @@ public sealed class SessionStore(IDatabase database, LiveSessions live, TimeProv
         session => new ValueTask<List<ListedSession>>(session.Prepared(
             $"select {ListedColumns} from sessions where user_id = @user and revoked_at is null and expires_at > @now and id < @before order by id desc limit @limit")
             .Set("user", userId).Set("now", clock.GetUtcNow()).Set("before", before ?? "~").Set("limit", limit)
-            .ListAsync(static row => new ListedSession(row.GetString(0), KindOf(row.GetString(1)), row.StringOrNull(2), row.StringOrNull(3), row.Time(4), row.Time(5), row.Time(6))).AsTask()),
+            .ListAsync(ReadListed).AsTask()),
         cancellationToken);
+
+    /// <summary>One session of a user; null: there is none, or it is over.</summary>
+    public async ValueTask<ListedSession?> FindListedAsync(string id, string userId, CancellationToken cancellationToken) =>
+        await database.LookAsync(session => session.Prepared($"select {ListedColumns} from sessions where id = @id and user_id = @user and revoked_at is null and expires_at > @now").Set("id", id).Set("user", userId).Set("now", clock.GetUtcNow()).FirstOrDefaultAsync(ReadListed), cancellationToken);
 
     /// <summary>Ends a session of this user. False: there is none, or it is over already.</summary>
     public async ValueTask<bool> RevokeAsync(DbSession session, string id, string userId)
@@ -177,6 +181,8 @@ public sealed class SessionStore(IDatabase database, LiveSessions live, TimeProv
             },
             cancellationToken);
     }
+
+    private static ListedSession ReadListed(DbDataReader row) => new(row.GetString(0), KindOf(row.GetString(1)), row.StringOrNull(2), row.StringOrNull(3), row.Time(4), row.Time(5), row.Time(6));
 
     private static LiveSession ReadLive(DbDataReader row) => new(
         row.GetString(UserState.Width),

@@ -14,10 +14,15 @@ public static class SessionsApi
         var sessions = routes.MapGroup("/api/v1/auth/sessions").WithTags("Authentication");
         sessions.MapGet("", ListAsync).RequirePermission(Permissions.SignedIn).WithName("ListSessions")
             .WithSummary("List own sessions").WithDescription("Where one is logged in: logins, browsers and service tokens that are not over, newest first.");
-        sessions.MapDelete("/{id}", EndAsync).RequirePermission(Permissions.SignedIn).Audits("auth.session_end").WithName("EndSession")
-            .Refuses(404, "session_not_found", "There is no such session, it is somebody else's, or it is over.")
+        sessions.MapDelete("", EndOthersAsync).RequirePermission(Permissions.SignedIn).Audits("auth.sessions_end").WithName("EndOtherSessions")
+            .WithSummary("End all other sessions").WithDescription("All of one's sessions but that of this call end at once, with their tokens, cookies, streams and sockets; the answer says how many. API keys stay. A call that comes with an API key has no session of its own: then all end.");
+        Refuses404(sessions.MapGet("/{id}", GetAsync)).RequirePermission(Permissions.SignedIn).WithName("GetSession")
+            .WithSummary("Read a session").WithDescription("One of one's own sessions that is not over.");
+        Refuses404(sessions.MapDelete("/{id}", EndAsync)).RequirePermission(Permissions.SignedIn).Audits("auth.session_end").WithName("EndSession")
             .WithSummary("End a session").WithDescription("Its tokens, cookie, streams and sockets end at once.");
     }
+
+    private static RouteHandlerBuilder Refuses404(RouteHandlerBuilder route) => route.Refuses(404, "session_not_found", "There is no such session, it is somebody else's, or it is over.");
 
     private static async Task<Results<Ok<Page<SessionAnswer>>, Problem>> ListAsync(int? limit, string? cursor, SessionStore store, HttpContext context)
     {
@@ -39,8 +44,26 @@ public static class SessionsApi
     private static async Task<Results<NoContent, Problem>> EndAsync([Description("The session.")] string id, SessionEnds sessions, HttpContext context) =>
         await sessions.EndAsync(id, context.Caller().UserId, context.Audit("auth.session_end"))
             ? TypedResults.NoContent()
-            : Problems.NotFound("session_not_found", "There is no such session, or it is over already. GET /api/v1/auth/sessions lists those that are not.");
+            : NotFound();
+
+    private static async Task<Results<Ok<SessionAnswer>, Problem>> GetAsync([Description("The session.")] string id, SessionStore store, HttpContext context)
+    {
+        var caller = context.Caller();
+        return await store.FindListedAsync(id, caller.UserId, context.RequestAborted) is { } found ? TypedResults.Ok(SessionAnswer.Of(found, caller.SessionId)) : NotFound();
+    }
+
+    private static async Task<Ok<SessionsEnded>> EndOthersAsync(SessionEnds sessions, HttpContext context)
+    {
+        var caller = context.Caller();
+        return TypedResults.Ok(new SessionsEnded(await sessions.EndAllAsync(caller.UserId, caller.SessionId, context.Audit("auth.sessions_end")) ?? 0));
+    }
+
+    private static Problem NotFound() => Problems.NotFound("session_not_found", "There is no such session, or it is over already. GET /api/v1/auth/sessions lists those that are not.");
 }
+
+/// <summary>What became of one's other sessions.</summary>
+/// <param name="Ended">How many ended.</param>
+public sealed record SessionsEnded(int Ended);
 
 /// <summary>A session.</summary>
 public sealed record SessionAnswer

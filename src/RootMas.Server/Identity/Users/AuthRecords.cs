@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Identity.Sessions;
 using RootMas.Server.Identity.Tokens;
+using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Identity.Users;
 
@@ -25,7 +26,7 @@ public sealed record SetupRequest
 
     /// <summary>Their password: 8 to 256 characters, none of the common ones.</summary>
     /// <example>correct horse battery</example>
-    [Required, StringLength(2 * PasswordPolicy.Longest)]
+    [Required, Characters(PasswordPolicy.Shortest, PasswordPolicy.Longest)]
     public required string Password { get; init; }
 }
 

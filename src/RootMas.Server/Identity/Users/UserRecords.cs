@@ -1,7 +1,9 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
 using RootMas.Server.Identity.Limits;
+using RootMas.Server.Platform.Http;
 
 namespace RootMas.Server.Identity.Users;
 
@@ -15,7 +17,7 @@ public sealed record NewUserRequest
 
     /// <summary>Their password: 8 to 256 characters, none of the common ones.</summary>
     /// <example>correct horse battery</example>
-    [Required, StringLength(2 * PasswordPolicy.Longest)]
+    [Required, Characters(PasswordPolicy.Shortest, PasswordPolicy.Longest)]
     public required string Password { get; init; }
 
     /// <summary>admin, user (the default), agent or readonly.</summary>
@@ -65,7 +67,7 @@ public sealed record PasswordRequest
 {
     /// <summary>The new password: 8 to 256 characters, none of the common ones.</summary>
     /// <example>correct horse battery</example>
-    [Required, StringLength(2 * PasswordPolicy.Longest)]
+    [Required, Characters(PasswordPolicy.Shortest, PasswordPolicy.Longest)]
     public required string Password { get; init; }
 
     /// <summary>The present password; needed for one's own.</summary>
@@ -152,10 +154,11 @@ public sealed record UserLimits
     [Range(1, Highest)]
     public int? Streams { get; init; }
 
-    /// <summary>US dollars that models may cost in a day (UTC), instead of what the settings say.</summary>
+    /// <summary>US dollars that models may cost in a day (UTC), instead of what the settings say; a decimal text such as "2.5" is taken too.</summary>
     /// <example>2.5</example>
-    [Range(0, Highest)]
-    public double? SpendPerDayUsd { get; init; }
+    [Range(0d, Highest)]
+    [JsonConverter(typeof(DollarsConverter))]
+    public decimal? SpendPerDayUsd { get; init; }
 
     internal static UserLimits? Read(string? json) => json is null ? null : JsonSerializer.Deserialize<UserLimits>(json, JsonSerializerOptions.Web);
 
@@ -178,7 +181,7 @@ public sealed record UserLimits
 
         if (SpendPerDayUsd is { } spend)
         {
-            own[LimitNames.Spend] = (long)Math.Round(spend * 1_000_000);
+            own[LimitNames.Spend] = (long)Math.Round(spend * 1_000_000m);
         }
 
         return own.Count == 0 ? null : own;

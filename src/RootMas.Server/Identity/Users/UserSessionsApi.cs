@@ -42,7 +42,7 @@ public static class UserSessionsApi
     private static async Task<Results<NoContent, Problem>> EndAllAsync([Description(UserId)] string id, SessionEnds sessions, HttpContext context)
     {
         var caller = context.Caller();
-        return await sessions.EndAllAsync(id, id == caller.UserId ? caller.SessionId : null, context.Audit("user.sessions_end")) ? TypedResults.NoContent() : UserAdministration.NotFound();
+        return await sessions.EndAllAsync(id, id == caller.UserId ? caller.SessionId : null, context.Audit("user.sessions_end")) is not null ? TypedResults.NoContent() : UserAdministration.NotFound();
     }
 
     private static async Task<Results<NoContent, Problem>> EndAsync(

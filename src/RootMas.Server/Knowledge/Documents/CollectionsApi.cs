@@ -129,7 +129,7 @@ internal static class CollectionsApi
         var collections = routes.MapGroup("/api/v1/collections").WithTags("Documents");
         collections.MapGet("", List).RequirePermission(Read).WithName("ListCollections")
             .WithSummary("List collections").WithDescription("Those that one can read, by name: one's own, those one was let into, and those that are for everybody.");
-        collections.MapPost("", Create).RequirePermission(Write).AuditsNothing(OwnWork).WithName("CreateCollection").Refuses(409, "name_taken", "You have a collection of this name.")
+        collections.MapPost("", Create).RequirePermission(Write).AuditsNothing(OwnWork).ShowsAgain().WithName("CreateCollection").Refuses(409, "name_taken", "You have a collection of this name.")
             .WithSummary("Make a collection").WithDescription("For oneself, until others are let in.");
         Refuses404(collections.MapGet("/{id}", Get)).RequirePermission(Read).WithName("GetCollection").WithSummary("Read about a collection").WithDescription("The collection with its ETag; its owner also sees who else reaches it.");
         RefusesChange(collections.MapPatch("/{id}", Change)).RequirePermission(Write).AuditsNothing(OwnWork).WithName("ChangeCollection").Refuses(409, "name_taken", "You have another collection of this name.")

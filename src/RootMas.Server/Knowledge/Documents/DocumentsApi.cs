@@ -47,7 +47,7 @@ internal static class DocumentsApi
             .WithSummary("Read the text").WithDescription("A stretch of the text, by offsets as citations give them, at most 200,000 characters.");
         Refuses404(documents.MapGet("/{id}/events", Events)).RequirePermission(Read).AttachesStream(StreamKind.Events).WithName("FollowDocument").Produces(200, contentType: EventStreams.MediaType)
             .WithSummary("Watch the indexing").WithDescription("Server-sent events `document.progress`, each with the document as GET /documents/{id} gives it, whenever something changed; the last one, when it is ready or failed, ends the stream. Silence is bridged by comments. When the session ends, an `error` event with a problem is the last.");
-        routes.MapPost("/api/v1/knowledge/search", SearchAsync).RequirePermission(Read).AuditsNothing("a read").WithTags("Documents").WithName("SearchKnowledge")
+        routes.MapPost("/api/v1/knowledge/search", SearchAsync).RequirePermission(Read).AuditsNothing("a read").HandlesIdempotency().WithTags("Documents").WithName("SearchKnowledge")
             .WithSummary("Search the documents").WithDescription("By words and by meaning at once. Passages come with the mark, page and offsets that citations have.");
     }
 

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using RootMas.Server.Identity.Access;
 using RootMas.Server.Platform.Http;
+using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Knowledge.Graph;
 
@@ -14,7 +15,7 @@ public static class GraphApi
     public static void Map(IEndpointRouteBuilder routes)
     {
         var graph = routes.MapGroup("/api/v1/graph").WithTags("Knowledge graph");
-        graph.MapPost("/query", QueryAsync).RequirePermission(Read).AuditsNothing("reads only").WithName("QueryGraph")
+        graph.MapPost("/query", QueryAsync).RequirePermission(Read).AuditsNothing("reads only").HandlesIdempotency().WithName("QueryGraph")
             .WithSummary("Ask the graph")
             .WithDescription("search finds entities by words; neighbours lists what one is related to, the surest first; path finds the shortest way between two, where a relation is as long as 1 ÷ its weight; subgraph gives everything within depth relations. Only what one may read: one's own memory and documents, shared collections, notes of the team.");
         graph.MapGet("/export", ExportAsync).RequirePermission(Read).WithName("ExportGraph").Produces<JsonElement>(200, "application/ld+json")

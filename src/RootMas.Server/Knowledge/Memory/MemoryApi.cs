@@ -22,7 +22,7 @@ public static class MemoryApi
         var memory = routes.MapGroup("/api/v1/memory").WithTags("Memory");
         ForOthers(memory.MapGet("", ListAsync)).RequirePermission(Read).WithName("ListMemory")
             .WithSummary("What is remembered").WithDescription("Facts about oneself, newest first, active and proposed ones. With q those that fit the words or their meaning, the best first, without a cursor.");
-        ForOthers(memory.MapPost("", AddAsync)).RequirePermission(Write).AuditsNothing(OwnWork).WithName("Remember")
+        ForOthers(memory.MapPost("", AddAsync)).RequirePermission(Write).AuditsNothing(OwnWork).ShowsAgain().WithName("Remember")
             .Refuses(422, "looks_like_secret", "Passwords, keys and card numbers are not kept.").Refuses(409, "memory_full", "There are as many facts as one user may have.")
             .WithSummary("Remember a fact").WithDescription("Replaces an active fact with the same attribute, which stays in the history. A fact that is known already is not kept twice; a valid_until of null takes its end off.");
         ForOthers(memory.MapGet("/export", ExportAsync)).RequirePermission(Read).WithName("ExportMemory")
@@ -36,7 +36,7 @@ public static class MemoryApi
         RefusesChange(ForOthers(memory.MapPatch("/{id}", CorrectAsync))).RequirePermission(Write).AuditsNothing(OwnWork).WithName("CorrectFact")
             .Refuses(422, "looks_like_secret", "Passwords, keys and card numbers are not kept.")
             .WithSummary("Correct a fact").WithDescription("Another text becomes a new version with an id of its own, written by the user. A valid_until of null takes the end off. Needs If-Match with the ETag that was read.");
-        Refuses404(ForOthers(memory.MapPost("/{id}/decision", DecideAsync))).RequirePermission(Write).AuditsNothing(OwnWork).WithName("DecideFact")
+        Refuses404(ForOthers(memory.MapPost("/{id}/decision", DecideAsync))).RequirePermission(Write).AuditsNothing(OwnWork).ShowsAgain().WithName("DecideFact")
             .Refuses(409, "nothing_to_decide", "It is no proposal, or no longer one.")
             .WithSummary("Keep or discard a proposal").WithDescription("What a run learned after it had read text from outside is only proposed: it is told to nobody until its user decides.");
         RefusesChange(ForOthers(memory.MapDelete("/{id}", ForgetAsync))).RequirePermission(Write).Audits("memory.forget").WithName("ForgetFact")
@@ -48,7 +48,7 @@ public static class MemoryApi
     {
         team.MapGet("", TeamAsync).RequirePermission(Read).WithName("ListTeamNotes")
             .WithSummary("Notes of the team").WithDescription("What every run of every user is told, newest first.");
-        team.MapPost("", AddNoteAsync).RequirePermission("memory:admin").Audits("memory.note_add").WithName("AddTeamNote")
+        team.MapPost("", AddNoteAsync).RequirePermission("memory:admin").Audits("memory.note_add").ShowsAgain().WithName("AddTeamNote")
             .Refuses(422, "looks_like_secret", "Passwords, keys and card numbers are not kept.").Refuses(409, "memory_full", "There are as many notes as may be kept.")
             .WithSummary("Add a note").WithDescription("Changes what everybody gets, so it is an administrator's.");
         Refuses404(team.MapDelete("/notes/{id}", RemoveNoteAsync)).RequirePermission("memory:admin").Audits("memory.note_remove").WithName("RemoveTeamNote")
@@ -119,15 +119,15 @@ public static class MemoryApi
     {
         if (context.Idempotency()?.Made is { } earlier)
         {
-            return await store.FindAsync(ownerId, earlier, context.RequestAborted) is { } there ? TypedResults.Created(path + there.Id, FactAnswer.Of(there)) : NotFound();
+            return await store.FindAsync(ownerId, earlier, context.RequestAborted) is { } there ? Answered(context, there, path) : NotFound();
         }
 
         var kept = await store.KeepAsync(ownerId, Entered(context.Caller(), request.Text, request.Attribute, request.Sensitive, request.ValidUntil) with { SetsUntil = request.SaysUntil }, also, context.RequestAborted);
-        if (kept.Fact is not { } fact)
-        {
-            return Refused(kept.Outcome);
-        }
+        return kept.Fact is { } fact ? Answered(context, fact, path) : Refused(kept.Outcome);
+    }
 
+    private static Created<FactAnswer> Answered(HttpContext context, Fact fact, string path)
+    {
         context.Response.SetETag(VersionOf(fact));
         return TypedResults.Created(path + fact.Id, FactAnswer.Of(fact));
     }
@@ -214,7 +214,13 @@ public static class MemoryApi
             return subject.Refusal!;
         }
 
-        return await store.DecideAsync(owner.UserId, id, request.Decision == "keep", context.RequestAborted) is not { } decided
+        var key = context.Idempotency();
+        if (key?.Made is { } earlier)
+        {
+            return await store.FindAsync(owner.UserId, earlier, context.RequestAborted) is { } there ? TypedResults.Ok(FactAnswer.Of(there)) : NotFound();
+        }
+
+        return await store.DecideAsync(owner.UserId, id, request.Decision == "keep", context.RequestAborted, key?.Making("fact")) is not { } decided
             ? await store.FindAsync(owner.UserId, id, context.RequestAborted) is null ? NotFound() : Problems.Conflict("nothing_to_decide", "This is no proposal, or no longer one. Nothing was done. Correct or forget the fact instead.")
             : decided.Fact is { } fact ? TypedResults.Ok(FactAnswer.Of(fact))
             : Refused(decided.Outcome);

@@ -126,7 +126,8 @@ internal sealed class MemoryStore
         cancellationToken))!.Value;
 
     /// <summary>The user's decision about a proposed fact. Null: there is no such proposal.</summary>
-    public Task<KeptFact?> DecideAsync(string ownerId, string id, bool keep, CancellationToken cancellationToken) => ChangeAsync(
+    /// <param name="also">Written in the same transaction, with the id of the fact that was decided about.</param>
+    public Task<KeptFact?> DecideAsync(string ownerId, string id, bool keep, CancellationToken cancellationToken, Made? also = null) => ChangeAsync(
         ownerId,
         async session =>
         {
@@ -135,7 +136,13 @@ internal sealed class MemoryStore
                 return null;
             }
 
-            return await InsteadAsync(session, ownerId, proposal, keep ? Confirmed(proposal) : null);
+            var kept = await InsteadAsync(session, ownerId, proposal, keep ? Confirmed(proposal) : null);
+            if (kept.Fact is { } there && also is not null)
+            {
+                await also(session, there.Id);
+            }
+
+            return kept;
         },
         cancellationToken);
 

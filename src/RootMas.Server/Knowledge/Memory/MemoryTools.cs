@@ -75,7 +75,10 @@ internal sealed record MemoryCall(string Text, IReadOnlyList<string> Facts)
     /// <summary>Answers that were kept without it are not given any more.</summary>
     public bool EndsAnswers { get; init; }
 
-    public ToolResult Result => new(Text) { Facts = Facts.Count == 0 ? null : Facts };
+    /// <summary>Words of these facts come from outside. A call that is repeated tells none, or what its own run wrote.</summary>
+    public bool Tainted { get; init; }
+
+    public ToolResult Result => new(Text, Tainted) { Facts = Facts.Count == 0 ? null : Facts };
 }
 
 /// <summary>Keeps one fact. In a run that has read text from outside a person says yes first; a note for the whole team always needs an administrator's yes.</summary>
@@ -276,14 +279,14 @@ internal sealed class ForgetTool(MemoryCalls calls, MemoryRecall recall) : Tool
         }
 
         await FactWrites.RemoveThreadAsync(session, owner, fact.ThreadId);
-        return new MemoryCall($"Forgotten, with its history: {fact.Text}", [fact.Id]) { Kept = "Forgotten, with its history." };
+        return new MemoryCall($"Forgotten, with its history: {fact.Text}", [fact.Id]) { Kept = "Forgotten, with its history.", Tainted = fact.Tainted };
     }
 
     private static MemoryCall Unclear(List<Fact> found) => found.Count == 0
         ? new MemoryCall("Nothing is remembered about this. Nothing was done.", []) { Kept = null }
         : new MemoryCall(
             "Several facts could be meant. Nothing was done. Call forget again with the id of the right one:\n" + string.Join('\n', found.Select(static f => $"- {f.Text} [id {f.Id}]")),
-            [.. found.Select(static f => f.Id)]) { Kept = null };
+            [.. found.Select(static f => f.Id)]) { Kept = null, Tainted = found.Exists(static f => f.Tainted) };
 
     private static bool IsAll(JsonElement arguments) => arguments.TryGetProperty("all", out var all) && all.ValueKind == JsonValueKind.True;
 }

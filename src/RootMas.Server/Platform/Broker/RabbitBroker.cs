@@ -147,6 +147,7 @@ public sealed partial class RabbitBroker(BrokerOptions options, IDatabase databa
     protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         var policy = policies.Get("rabbitmq");
+        policies.Classify(policy.Client, static failure => BrokerTrouble.Of(failure).Class);
         while (!stoppingToken.IsCancellationRequested)
         {
             try

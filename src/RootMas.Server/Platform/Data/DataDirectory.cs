@@ -99,6 +99,7 @@ public sealed class DataDirectory(string path) : IDisposable
                 return true;
             }
 
+            RefuseClosed();
             Create();
             RefuseRoot();
             var pause = default(SpinWait);
@@ -137,7 +138,7 @@ public sealed class DataDirectory(string path) : IDisposable
     }
 
     /// <summary>Tells others where the owner listens.</summary>
-    /// <exception cref="StorageUnavailableException">It cannot be written: the disk is full, say.</exception>
+    /// <exception cref="StartupRefusedException">It cannot be written: the disk is full, say.</exception>
     public void Announce(string? url)
     {
         var temporary = "owner.json.new";
@@ -152,7 +153,9 @@ public sealed class DataDirectory(string path) : IDisposable
         }
         catch (IOException e)
         {
-            throw new StorageUnavailableException($"The data directory {Path} cannot be written ({e.Message.TrimEnd('.')}). What was saved before is kept. Free some space there, or look at its disk, and try again; 'rootmas doctor' looks too.", e);
+            Drop(temporary);
+            throw new StartupRefusedException(
+                $"The data directory {Path} cannot be written ({e.Message.TrimEnd('.')}). What was saved before is kept. Free some space there, or look at its disk, and try again; 'rootmas doctor' looks too.", exitCode: 1);
         }
     }
 
@@ -195,6 +198,24 @@ public sealed class DataDirectory(string path) : IDisposable
         }
     }
 
+    /// <summary>Whoever may not enter it is told of every file in it that it is not there, and would say that there is no database, no server and no backup.</summary>
+    /// <exception cref="StartupRefusedException">This user may not look into it.</exception>
+    public void RefuseClosed()
+    {
+        try
+        {
+            _ = System.IO.File.GetAttributes(LockPath); // File.Exists does not say why it finds nothing
+        }
+        catch (UnauthorizedAccessException)
+        {
+            throw Closed();
+        }
+        catch (IOException)
+        {
+            // There is no such directory, or nobody has owned it yet.
+        }
+    }
+
     /// <summary>EROFS on Linux and macOS, ERROR_WRITE_PROTECT on Windows.</summary>
     internal static bool IsReadOnly(Exception exception) => exception is IOException { HResult: 30 or unchecked((int)0x80070013) };
 
@@ -211,7 +232,23 @@ public sealed class DataDirectory(string path) : IDisposable
         }
         catch (UnauthorizedAccessException)
         {
-            throw new StartupRefusedException($"This user may not write in the data directory {Path}. Run it as the user that owns it (runuser -u NAME -- rootmas …), give it to this one (chown -R), or choose another directory with --data DIR. Nothing was changed.");
+            throw Closed();
+        }
+    }
+
+    private StartupRefusedException Closed() =>
+        new($"This user may not write in the data directory {Path}. Run it as the user that owns it (runuser -u NAME -- rootmas …), give it to this one (chown -R), or choose another directory with --data DIR. Nothing was changed.");
+
+    /// <summary>What was begun and is not whole.</summary>
+    private void Drop(string name)
+    {
+        try
+        {
+            System.IO.File.Delete(File(name));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // 'doctor --fix' removes it when the disk can be written again.
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using Npgsql;
 
 namespace RootMas.Server.Platform.Data;
@@ -7,6 +8,30 @@ namespace RootMas.Server.Platform.Data;
 internal static class PostgresConnection
 {
     private const int StatementsKept = 256;
+
+    /// <summary>
+    /// What is so in every session of ours. The server is told when a connection stands, not by parameters of its start: poolers refuse those (PgBouncer), and a server those that it does not know.
+    /// Statements of ours are short: where estimates are from before a backlog the server would rather compile them, which takes longer than to run them.
+    /// A machine that vanished says no good-bye: by its probes on connections that are silent, and by what nobody acknowledges, the server learns of it within a quarter of a minute, and lets go of its locks. Its own habit is two hours.
+    /// A session that waits for work is not ended for that. In all this the operator's own word counts (<c>Options</c>, or what a pooler sets); what role or database have by default does not.
+    /// The server also lets go of the locks of a process that stands still, and of statements that nobody waits for any more, whatever anybody says.
+    /// </summary>
+    private const string Preparation = """
+        SELECT current_setting('transaction_read_only')::boolean, count(set_config(known.name, wanted.value, FALSE))
+        FROM pg_settings AS known JOIN (VALUES
+            ('jit', 'off', FALSE),
+            ('tcp_keepalives_idle', '5', FALSE),
+            ('tcp_keepalives_interval', '3', FALSE),
+            ('tcp_keepalives_count', '3', FALSE),
+            ('tcp_user_timeout', '14000', FALSE),
+            ('idle_session_timeout', '0', FALSE),
+            ('idle_in_transaction_session_timeout', @limit, TRUE),
+            ('statement_timeout', @limit, TRUE),
+            ('lock_timeout', @limit, TRUE),
+            ('default_transaction_isolation', 'read committed', TRUE)
+        ) AS wanted (name, value, always) ON wanted.name = known.name
+        WHERE wanted.always OR known.source NOT IN ('client', 'session')
+        """;
 
     /// <summary>False: why it cannot be used. The text is a secret and is never part of the answer.</summary>
     public static bool TryParse(string text, [NotNullWhen(false)] out string? problem)
@@ -37,6 +62,29 @@ internal static class PostgresConnection
         return $"{parts.Database} on {parts.Host}:{parts.Port}";
     }
 
+    /// <summary>Opens a connection of its own (<see cref="Single"/>), as ours are.</summary>
+    /// <param name="writes">As for <see cref="PrepareAsync"/>.</param>
+    /// <exception cref="PostgresException">25006: its server takes no writes.</exception>
+    public static async Task OpenAsync(NpgsqlConnection connection, DatabaseOptions options, bool writes, CancellationToken cancellationToken)
+    {
+        await connection.OpenAsync(cancellationToken);
+        await PrepareAsync(connection, options.CommandTimeout, writes, cancellationToken);
+    }
+
+    /// <summary>Makes one that was just opened as ours are, in one round trip.</summary>
+    /// <param name="limit">How long a statement may take, wait for a lock, or keep a transaction open in which nothing happens; zero: as long as it takes.</param>
+    /// <param name="writes">Only a server that takes writes will do: a standby, to which a fail-over may lead for a moment, answers with what was, and locks there keep nobody out.</param>
+    /// <exception cref="PostgresException">25006: it takes none.</exception>
+    public static async Task PrepareAsync(NpgsqlConnection connection, TimeSpan limit, bool writes, CancellationToken cancellationToken)
+    {
+        var milliseconds = ((long)limit.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
+        await using var command = new NpgsqlCommand(Preparation, connection) { CommandTimeout = connection.ConnectionTimeout, Parameters = { new NpgsqlParameter<string>("limit", milliseconds) } };
+        if (await command.ExecuteScalarAsync(cancellationToken) is true && writes)
+        {
+            throw new PostgresException("the server takes no writes", "ERROR", "ERROR", PostgresErrorCodes.ReadOnlySqlTransaction);
+        }
+    }
+
     /// <summary>For the pool.</summary>
     public static string Pooled(DatabaseOptions options)
     {
@@ -50,7 +98,7 @@ internal static class PostgresConnection
         return parts.ConnectionString;
     }
 
-    /// <summary>For a connection of its own, which may be silent for long.</summary>
+    /// <summary>For a connection of its own, which may be silent for long: <see cref="OpenAsync"/>.</summary>
     public static string Single(DatabaseOptions options)
     {
         var parts = Common(options);
@@ -67,11 +115,6 @@ internal static class PostgresConnection
         parts.CancellationTimeout = 1_000;
         parts.TcpKeepAlive = true;
         parts.IncludeErrorDetail = false; // it would put values of rows into messages
-        var milliseconds = (long)options.CommandTimeout.TotalMilliseconds;
-        // Statements of ours are short: where estimates are from before a backlog the server would rather compile them, which takes longer than to run them. The operator's own word counts.
-        // A machine that vanished says no good-bye: by its probes on connections that are silent, and by what nobody acknowledges, the server learns of it within a quarter of a minute, and lets go of its locks. Its own habit is two hours.
-        // The server also lets go of the locks of a process that stands still, and of statements that nobody waits for any more.
-        parts.Options = FormattableString.Invariant($"-c jit=off -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3 -c tcp_user_timeout=14000 {parts.Options} -c idle_in_transaction_session_timeout={milliseconds} -c statement_timeout={milliseconds} -c lock_timeout={milliseconds} -c default_transaction_isolation=read\\ committed").Trim();
         return parts;
     }
 

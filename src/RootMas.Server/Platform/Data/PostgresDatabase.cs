@@ -37,12 +37,13 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
     {
         this.outbound = outbound ?? new OutboundPolicies(new ResilienceOptions(), time);
         policy = this.outbound.Get("postgres");
+        this.outbound.Classify(policy.Client, PostgresErrors.ClassOf);
         this.options = options;
         this.prepare = prepare;
         this.time = time;
         this.logger = logger;
         this.clock = clock;
-        pool = new PostgresPool(options, time);
+        pool = new PostgresPool(options, () => RefusesStandby, time);
         trouble = new WriteTrouble(time);
         serverClock = new PostgresClock(time);
         Time = clock ?? new PostgresTime(serverClock, time);
@@ -55,6 +56,9 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
 
     /// <summary>The clock that transactions go by.</summary>
     public TimeProvider Time { get; }
+
+    /// <summary>No connection is made to a server that takes no writes: that is an outage, which is waited for. Commands that only look may look at a standby.</summary>
+    public bool RefusesStandby { get; init; }
 
     /// <summary>The newest failure and when it was; null: none yet.</summary>
     public (string Class, DateTimeOffset At)? LastFailure { get; private set; }
@@ -315,7 +319,7 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
                 var code = StartupRefusedException.CodeOf(kind);
                 if (code == 2 || time.GetElapsedTime(began) > StartPatience)
                 {
-                    throw new StartupRefusedException($"The PostgreSQL database {PostgresConnection.Describe(options)} cannot be used ({kind}). Check Database:ConnectionString, and that the server runs and has this database.", code);
+                    throw new StartupRefusedException($"The PostgreSQL database {PostgresConnection.Describe(options)} cannot be used ({kind}). {PostgresErrors.StartAdvice(kind)}", code);
                 }
 
                 LogWaiting(logger, kind);

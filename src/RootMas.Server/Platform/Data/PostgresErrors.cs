@@ -15,8 +15,17 @@ internal static class PostgresErrors
     internal const string ReadOnly = "read_only";
     internal const string Io = "io";
 
+    /// <summary>A parameter of a connection's start is refused: by a pooler, which takes none that it does not know.</summary>
+    internal const string StartupParameter = "startup_parameter";
+
+    /// <summary>What is to be said of <see cref="ReadOnly"/>.</summary>
+    internal const string TakesNoWrites = "The PostgreSQL server is a standby, or was set to take no writes (default_transaction_read_only)";
+
     /// <summary>The server ended a session that held a transaction open and did nothing.</summary>
     private const string IdleInTransaction = "25P03";
+
+    /// <summary>The server ended a session that did nothing for as long as it allows.</summary>
+    private const string IdleSession = "57P05";
 
     /// <summary>Nothing was kept, and the same work may well succeed now.</summary>
     public static bool IsConflict(Exception error) => error is WriteConflictException or PostgresException
@@ -24,11 +33,11 @@ internal static class PostgresErrors
         SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected,
     };
 
-    /// <summary>A connection that stood is gone: the server ended or restarted, or the network did. What was not committed was rolled back.</summary>
+    /// <summary>A connection that stood is gone, or is good for nothing: the server ended or restarted, or the network did; or it leads to a server that takes no writes, and a new one may not. What was not committed was rolled back.</summary>
     public static bool IsLostConnection(Exception error) => error switch
     {
         PostgresException answer => answer.SqlState is PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow
-            or IdleInTransaction || answer.SqlState.StartsWith("08", StringComparison.Ordinal),
+            or IdleInTransaction or IdleSession or PostgresErrorCodes.ReadOnlySqlTransaction || answer.SqlState.StartsWith("08", StringComparison.Ordinal),
         NpgsqlException => error.InnerException is not TimeoutException,
         _ => IsBroken(error),
     };
@@ -51,6 +60,8 @@ internal static class PostgresErrors
             PostgresErrorCodes.DiskFull => DiskFull,
             PostgresErrorCodes.ReadOnlySqlTransaction => ReadOnly,
             PostgresErrorCodes.IoError => Io,
+            IdleInTransaction or IdleSession => "idle_session_ended",
+            PostgresErrorCodes.ProtocolViolation when answer.MessageText.Contains("startup parameter", StringComparison.Ordinal) => StartupParameter,
             PostgresErrorCodes.TooManyConnections => "too_many_connections",
             PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow => "shutting_down_or_starting",
             PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.LockNotAvailable => "timeout",
@@ -72,10 +83,18 @@ internal static class PostgresErrors
     private static bool IsOutage(string code) =>
         code[..2] is "08" or "28" or "3D" or "53" or "57" or "58" || code is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.LockNotAvailable or IdleInTransaction;
 
+    /// <summary>What to do where a start or a command found it so.</summary>
+    public static string StartAdvice(string kind) => kind switch
+    {
+        ReadOnly => $"{TakesNoWrites}: name the primary in Database:ConnectionString, or let the database take writes.",
+        StartupParameter => "What is in front of it, a pooler such as PgBouncer, refuses a parameter that the connection string sends: take Options (and search_path) out of Database:ConnectionString, or let the pooler ignore them (ignore_startup_parameters).",
+        _ => "Check Database:ConnectionString, and that the server runs and has this database.",
+    };
+
     private static string Advice(Exception error) => ClassOf(error) switch
     {
         DiskFull => "The disk of the PostgreSQL server is full. Nothing of this was saved; everything earlier is intact. Free some space: saving goes on by itself.",
-        ReadOnly => "The PostgreSQL server is a standby, or was set to take no writes. Nothing of this was saved. Check that Database:ConnectionString names the primary.",
+        ReadOnly => $"{TakesNoWrites}. Nothing of this was saved. Check that Database:ConnectionString names the primary.",
         "too_many_connections" => "The PostgreSQL server takes no more connections. Raise max_connections, or lower Database:PoolMax of those that use it.",
         "login_refused" => "The PostgreSQL server refuses our login. Check Database:ConnectionString and the server's pg_hba.conf.",
         "timeout" => "PostgreSQL did not answer in time. Look at its load and at locks (pg_stat_activity).",

@@ -27,11 +27,14 @@ internal sealed class PostgresPool : IAsyncDisposable
     private long exhausted;
     private Failure? down;
 
-    public PostgresPool(DatabaseOptions options, TimeProvider time)
+    /// <param name="writes">Whether only a server that takes writes will do; asked with each connection that is made.</param>
+    public PostgresPool(DatabaseOptions options, Func<bool> writes, TimeProvider time)
     {
         (this.options, this.time) = (options, time);
         places = new SemaphoreSlim(options.PoolMax);
-        source = NpgsqlDataSource.Create(PostgresConnection.Pooled(options));
+        source = new NpgsqlDataSourceBuilder(PostgresConnection.Pooled(options)).UsePhysicalConnectionInitializer(
+            static _ => throw new NotSupportedException("Connections are opened asynchronously."),
+            connection => PostgresConnection.PrepareAsync(connection, options.CommandTimeout, writes(), CancellationToken.None)).Build();
     }
 
     public int Waiting => Volatile.Read(ref waiting);

@@ -156,7 +156,7 @@ public sealed class PostgresPresence(IDatabase database, DatabaseOptions options
         var fresh = new NpgsqlConnection(PostgresConnection.Single(options));
         try
         {
-            await fresh.OpenAsync(cancellationToken);
+            await PostgresConnection.OpenAsync(fresh, options, writes: true, cancellationToken);
             foreach (var name in names)
             {
                 await AskAsync(fresh, "SELECT pg_advisory_lock(@key)", name, cancellationToken);
@@ -177,6 +177,7 @@ public sealed class PostgresPresence(IDatabase database, DatabaseOptions options
         return await command.ExecuteScalarAsync(cancellationToken);
     }
 
+    /// <summary>It answers, and its server takes writes: locks on one that takes none (any more) keep nobody out who works where they are taken.</summary>
     private async Task<bool> StandsAsync()
     {
         if (connection is null)
@@ -186,16 +187,20 @@ public sealed class PostgresPresence(IDatabase database, DatabaseOptions options
 
         try
         {
-            await using var ask = new NpgsqlCommand("SELECT 1", connection);
-            await ask.ExecuteNonQueryAsync();
-            return true;
+            await using var ask = new NpgsqlCommand("SELECT current_setting('transaction_read_only')::boolean", connection);
+            if (await ask.ExecuteScalarAsync() is not true)
+            {
+                return true;
+            }
         }
         catch (Exception error) when (PostgresErrors.IsOutage(error) || error is InvalidOperationException)
         {
-            await connection.DisposeAsync();
-            connection = null;
-            return false;
+            // it is gone
         }
+
+        await connection.DisposeAsync();
+        connection = null;
+        return false;
     }
 
     private static long KeyOf(string name) => BinaryPrimitives.ReadInt64BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes("rootmas:" + name)));

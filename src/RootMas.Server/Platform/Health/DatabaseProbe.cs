@@ -14,8 +14,11 @@ internal sealed class DatabaseProbe(IDatabase database) : IHealthProbe
         await database.LookAsync(static async session => await session.Prepared("select 1").ExecuteScalarAsync(), cancellationToken);
         var why = database switch { SqliteDatabase embedded => embedded.LastWriteFailure, PostgresDatabase server => server.LastWriteFailure, _ => null };
         return why is null ? HealthState.Healthy()
-            : HealthState.Degraded($"the last write could not be saved ({why}): requests that change something are answered 503. Free some space, or look at the disk; saving goes on by itself.", why);
+            : HealthState.Degraded($"the last write could not be saved ({why}): requests that change something are answered 503. {AdviceOf(why)}; saving goes on by itself.", why);
     }
+
+    private static string AdviceOf(string why) =>
+        why == PostgresErrors.ReadOnly ? $"{PostgresErrors.TakesNoWrites}: check that Database:ConnectionString names the primary" : "Free some space, or look at the disk";
 }
 
 /// <summary>How quickly PostgreSQL answers, and what went wrong last.</summary>
@@ -34,7 +37,8 @@ internal sealed class PostgresProbe(PostgresDatabase database, TimeProvider time
         }
         catch (StorageUnavailableException error)
         {
-            return HealthState.Unhealthy($"does not answer: {PostgresErrors.ClassOf(error)}", PostgresErrors.ClassOf(error));
+            var kind = PostgresErrors.ClassOf(error);
+            return HealthState.Unhealthy(kind == PostgresErrors.ReadOnly ? $"takes no writes ({kind}), so nothing is read from it either. {PostgresErrors.StartAdvice(kind)}" : $"does not answer: {kind}", kind);
         }
 
         var text = string.Create(System.Globalization.CultureInfo.InvariantCulture, $"answers in {time.GetElapsedTime(began).TotalMilliseconds:0.0} ms, {database.Waiting} calls wait");

@@ -1,13 +1,16 @@
 using System.Buffers;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
 namespace RootMas.Server.Platform.Http;
 
-/// <summary>Bodies are as large as their route accepts, and JSON in UTF-8, without a byte order mark, on every route that does not say otherwise.</summary>
+/// <summary>Bodies are as large as their route accepts, not packed, and JSON in UTF-8, without a byte order mark, on every route that does not say otherwise.</summary>
 public static class BodyForm
 {
+    private const string Plain = "identity";
+
     public static ValueTask<Problem?> CheckAsync(HttpContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
@@ -23,7 +26,18 @@ public static class BodyForm
             return ValueTask.FromResult<Problem?>(Problems.TooLarge(limit));
         }
 
-        if (context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody != true || context.GetEndpoint()?.Metadata.GetMetadata<AnyBody>() is not null)
+        if (context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody != true)
+        {
+            return ValueTask.FromResult<Problem?>(null);
+        }
+
+        if (!IsPlain(request.Headers.ContentEncoding))
+        {
+            context.Response.Headers.AcceptEncoding = Plain;
+            return ValueTask.FromResult<Problem?>(Problems.UnsupportedEncoding());
+        }
+
+        if (context.GetEndpoint()?.Metadata.GetMetadata<AnyBody>() is not null)
         {
             return ValueTask.FromResult<Problem?>(null);
         }
@@ -36,6 +50,10 @@ public static class BodyForm
         // Where no handler reads it nobody looks into it either: Kestrel has been seen to end a connection over a body that was begun and left ("Reading is already in progress").
         return context.GetEndpoint()?.Metadata.GetMetadata<IAcceptsMetadata>() is null ? ValueTask.FromResult<Problem?>(null) : CheckStartAsync(request, context.RequestAborted);
     }
+
+    /// <summary>Nothing here unpacks: a small body could become any size.</summary>
+    private static bool IsPlain(StringValues codings) =>
+        codings.Count == 0 || codings.All(static c => string.IsNullOrWhiteSpace(c) || c.Trim().Equals(Plain, StringComparison.OrdinalIgnoreCase));
 
     private static bool IsJson(string? contentType)
     {

@@ -49,6 +49,10 @@ public static class Problems
     public static Problem UnsupportedMediaType() =>
         Of(415, "unsupported_media_type", "The body must be JSON in UTF-8: send Content-Type: application/json.");
 
+    /// <summary>415: the body is packed.</summary>
+    public static Problem UnsupportedEncoding() =>
+        Of(415, "unsupported_media_type", "The body has a Content-Encoding, which this server does not unpack. Nothing was done. Send it as it is, without Content-Encoding.");
+
     /// <summary>422: understood, but it cannot be done.</summary>
     public static Problem Unprocessable(string code, string detail) => Of(422, code, detail);
 

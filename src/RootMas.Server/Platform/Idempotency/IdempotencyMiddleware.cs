@@ -58,15 +58,20 @@ public sealed partial class IdempotencyMiddleware(RequestDelegate next, Idempote
         using var hold = keeping.AtWork.TryEnter(request);
         var reservation = hold is null ? await BesideTwinAsync(request, context.RequestAborted) : await ReserveAsync(request, context.RequestAborted);
         idempotency.Made = (reservation as Reservation.Replay)?.ResourceId;
-        var isShown = idempotency.Made is not null && hold is not null && endpoint.Metadata.GetMetadata<ShownAgain>() is not null;
+        idempotency.ShowsAgain = endpoint.Metadata.GetMetadata<ShownAgain>() is not null;
+        var isShown = IsShown(idempotency, reservation, hold);
         await (reservation switch
         {
             Reservation.Replay { Answer: { } answer } when !isShown => RepeatAsync(context, StoredAnswer.FromJson(answer)),
-            Reservation.New or Reservation.Replay { ResourceId: not null } when hold is not null => RunAsync(context, (idempotency, hold), endpoint.Metadata.GetMetadata<SecretMembers>()?.Names ?? []),
+            Reservation.New or Reservation.Replay { ResourceId: not null } when hold is not null || isShown => RunAsync(context, (idempotency, hold), endpoint.Metadata.GetMetadata<SecretMembers>()?.Names ?? []),
             Reservation.Mismatch => ProblemWriter.WriteAsync(context, IdempotencyProblems.Of(reservation)),
             _ => ProblemWriter.WriteAsync(context, IdempotencyProblems.Of(Reservation.Running.Instance)),
         });
     }
+
+    /// <summary>Whoever shows what is there by now does nothing again, and so may do it beside a twin; unless that one still has to say how it ended.</summary>
+    private static bool IsShown(RequestIdempotency idempotency, Reservation? reservation, KeysAtWork.Hold? hold) =>
+        idempotency.ShowsAgain && reservation is Reservation.Replay { ResourceId: not null } known && (hold is not null || known.Status is not null);
 
     /// <summary>Another request with this key is at work here, or just repeats what is stored: this one can only hear what is there already.</summary>
     private async Task<Reservation?> BesideTwinAsync(IdempotencyRequest request, CancellationToken cancellationToken) =>
@@ -92,7 +97,7 @@ public sealed partial class IdempotencyMiddleware(RequestDelegate next, Idempote
     }
 
     /// <summary>Runs the route with its answer held back until it is stored.</summary>
-    private async Task RunAsync(HttpContext context, (RequestIdempotency Key, KeysAtWork.Hold Hold) request, IReadOnlyList<string> secrets)
+    private async Task RunAsync(HttpContext context, (RequestIdempotency Key, KeysAtWork.Hold? Hold) request, IReadOnlyList<string> secrets)
     {
         var idempotency = request.Key;
         var response = context.Response;
@@ -120,18 +125,16 @@ public sealed partial class IdempotencyMiddleware(RequestDelegate next, Idempote
         else if (!idempotency.Completed)
         {
             var answer = new StoredAnswer(response.StatusCode, response.ContentType, response.Headers.Location, response.Headers.ETag, held.Length == 0 ? null : Encoding.UTF8.GetString(held.GetBuffer(), 0, (int)held.Length));
-            var json = answer.Without(secrets).ToJson();
-
-            await CompleteAsync(idempotency.Request, answer.Status, json);
+            await CompleteAsync(idempotency.Request, answer.Status, idempotency.IsReadAgain ? null : answer.Without(secrets).ToJson());
         }
 
-        request.Hold.Dispose(); // whoever has the answer may come again at once
+        request.Hold?.Dispose(); // whoever has the answer may come again at once
         held.Position = 0;
         await held.CopyToAsync(wire, context.RequestAborted);
     }
 
     /// <summary>The effect is there: a client that has gone away does not change that. Without the answer the key is as after the death of a process: a repeat is answered from what was named, or does what it can do twice.</summary>
-    private async Task CompleteAsync(IdempotencyRequest request, int status, string answer)
+    private async Task CompleteAsync(IdempotencyRequest request, int status, string? answer)
     {
         try
         {

@@ -38,7 +38,7 @@ public static class MigrateCommand
         catch (Exception error) when (PostgresErrors.IsOutage(error))
         {
             var kind = PostgresErrors.ClassOf(error);
-            await notes.WriteLineAsync($"The PostgreSQL database {target.Place} cannot be used ({kind}). Nothing was changed. Check Database:ConnectionString, and that the server runs and has this database.");
+            await notes.WriteLineAsync($"The PostgreSQL database {target.Place} cannot be used ({kind}). Nothing was changed. {PostgresErrors.StartAdvice(kind)}");
             return StartupRefusedException.CodeOf(kind);
         }
     }

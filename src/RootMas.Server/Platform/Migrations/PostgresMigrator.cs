@@ -13,7 +13,7 @@ public sealed class PostgresMigrator(DatabaseOptions options, IReadOnlyList<Migr
     /// <exception cref="StartupRefusedException">The database is newer than this program, or its history is another one. Nothing was changed.</exception>
     public async Task<IReadOnlyList<Migration>> MigrateAsync(CancellationToken cancellationToken)
     {
-        await using var connection = await OpenAsync(cancellationToken);
+        await using var connection = await OpenAsync(writes: true, cancellationToken);
         List<Migration> applied = [];
         while (await ApplyNextAsync(connection, cancellationToken) is { } migration)
         {
@@ -27,7 +27,7 @@ public sealed class PostgresMigrator(DatabaseOptions options, IReadOnlyList<Migr
     /// <summary>Looks only.</summary>
     public async Task<MigrationPlan> PlanAsync(CancellationToken cancellationToken)
     {
-        await using var connection = await OpenAsync(cancellationToken);
+        await using var connection = await OpenAsync(writes: false, cancellationToken);
         return MigrationPlan.Of(known, await AppliedAsync(connection, cancellationToken));
     }
 
@@ -114,12 +114,12 @@ public sealed class PostgresMigrator(DatabaseOptions options, IReadOnlyList<Migr
         return await command.ExecuteScalarAsync(cancellationToken) is not null;
     }
 
-    private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken)
+    private async Task<NpgsqlConnection> OpenAsync(bool writes, CancellationToken cancellationToken)
     {
         var connection = new NpgsqlConnection(PostgresConnection.Single(options));
         try
         {
-            await connection.OpenAsync(cancellationToken);
+            await PostgresConnection.OpenAsync(connection, options, writes, cancellationToken);
             return connection;
         }
         catch

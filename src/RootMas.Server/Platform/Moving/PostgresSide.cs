@@ -38,6 +38,7 @@ internal sealed class PostgresSide(DatabaseOptions settings, OutboundPolicies ou
                 return true;
             },
             cancellationToken);
+        await PostgresConnection.PrepareAsync(_connection, _options.CommandTimeout, writes: asTarget, cancellationToken);
         if (asTarget && CopyChecks.IsBehind(plan))
         {
             await RefuseServersAsync(cancellationToken);

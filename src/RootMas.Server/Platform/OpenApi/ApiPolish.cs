@@ -11,6 +11,7 @@ internal static class ApiPolish
     private static readonly (int Status, string Code, string When)[] Always =
     [
         (403, "permission_missing", "The caller lacks the permission, or a page of another site calls."),
+        (421, "host_not_allowed", "The request names a host that this server does not answer to; names are added with Server:AllowedHosts."),
         (429, "rate_limited", "The caller's limit is used up; `Retry-After` says when it is not."),
         (500, "internal_error", "A bug. The log has more under the trace id."),
         (503, "storage_unavailable", "An outage that is expected to end; nothing was confirmed."),
@@ -26,7 +27,7 @@ internal static class ApiPolish
     [
         (400, "invalid_json", "The body or a parameter is not valid; `errors` names the fields."),
         (413, "body_too_large", "The body is larger than this route accepts."),
-        (415, "unsupported_media_type", "The body is not JSON in UTF-8."),
+        (415, "unsupported_media_type", "The body is not JSON in UTF-8, or is packed: it has a `Content-Encoding` other than identity."),
     ];
 
     public static void Apply(JsonObject document)

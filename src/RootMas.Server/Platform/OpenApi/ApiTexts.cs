@@ -77,7 +77,7 @@ internal static partial class ApiTexts
     private static void WriteOut(JsonObject property, JsonObject schemas)
     {
         var type = (Referenced(property, schemas) ?? property)["type"]?.ToJsonString() ?? "";
-        if (type.Contains("\"string\"", StringComparison.Ordinal) && property["examples"] is JsonArray { Count: 1 } own && own[0]?.GetValueKind() == JsonValueKind.Number)
+        if (type.Contains("\"string\"", StringComparison.Ordinal) && !type.Contains("\"number\"", StringComparison.Ordinal) && property["examples"] is JsonArray { Count: 1 } own && own[0]?.GetValueKind() == JsonValueKind.Number)
         {
             property["examples"] = new JsonArray(own[0]!.ToJsonString());
         }

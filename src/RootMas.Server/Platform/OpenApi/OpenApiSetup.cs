@@ -25,7 +25,7 @@ internal static class OpenApiSetup
         builder.Services.AddSingleton<ApiDescription>();
     }
 
-    /// <summary>Types that have a converter of ours (see <see cref="StrictJson"/>, <see cref="Money"/>) come without a type; the wire form is the usual one.</summary>
+    /// <summary>Types that have a converter of ours (see <see cref="StrictJson"/>, <see cref="Money"/>, <see cref="DollarsConverter"/>) come without a type; the wire form is the usual one.</summary>
     private static Task NameTypes(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
     {
         var clr = context.JsonTypeInfo.Type;
@@ -64,7 +64,10 @@ internal static class OpenApiSetup
     private static JsonSchemaType? WireType(Type clr)
     {
         var type = Nullable.GetUnderlyingType(clr) ?? clr;
-        return type == typeof(string) || type == typeof(DateTimeOffset) || type == typeof(Money) ? JsonSchemaType.String : type == typeof(double) ? JsonSchemaType.Number : null;
+        return type == typeof(string) || type == typeof(DateTimeOffset) || type == typeof(Money) ? JsonSchemaType.String
+            : type == typeof(double) ? JsonSchemaType.Number
+            : type == typeof(decimal) ? JsonSchemaType.Number | JsonSchemaType.String
+            : null;
     }
 
     private static Task Declare(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)

@@ -143,7 +143,7 @@ internal sealed partial class RedisCircuit
             }
         }
 
-        if (entry == RedisEntry.Free && _failures >= Policy.BreakAfter)
+        if (entry == RedisEntry.Free && _failures >= Policy.BreakAfter && !RedisErrors.IsRefusal(errorClass)) // of those the log was told when they began
         {
             LogLeftAlone(Policy.BreakAfter, errorClass, Policy.BreakFor.TotalSeconds);
         }

@@ -7,6 +7,9 @@ internal static class RedisErrors
 {
     private static readonly string[] Told = ["LOADING", "OOM", "READONLY", "NOAUTH", "WRONGPASS", "NOPERM", "MISCONF", "NOSCRIPT", "BUSY", "MASTERDOWN"];
 
+    /// <summary>A command within a script that its user may not give.</summary>
+    private const string NotInScripts = "user executing the script can't";
+
     public static string ClassOf(Exception error) => error switch
     {
         TimeoutException => "timeout",
@@ -18,10 +21,16 @@ internal static class RedisErrors
             ConnectionFailureType.Loading => "loading",
             _ => "connection_lost",
         },
-        RedisServerException answer => Array.Find(Told, word => answer.Message.StartsWith(word, StringComparison.Ordinal))?.ToLowerInvariant() ?? "error",
+        RedisServerException answer => Array.Find(Told, word => Says(answer.Message, word))?.ToLowerInvariant() ?? (answer.Message.Contains(NotInScripts, StringComparison.Ordinal) ? "noperm" : "error"),
         ObjectDisposedException or OperationCanceledException or IOException => "connection_lost",
         _ => "error",
     };
+
+    /// <summary>The class of an answer: Redis does not do what it is there for.</summary>
+    public static bool IsRefusal(string kind) => Array.Exists(Told, word => word.Equals(kind, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>Of a command within a script older servers tell the error behind words of their own.</summary>
+    private static bool Says(string message, string word) => message.StartsWith(word, StringComparison.Ordinal) || message.Contains($"-{word} ", StringComparison.Ordinal);
 
     /// <summary>Redis, or the way to it, did not do what was asked; not: we asked nonsense.</summary>
     public static bool IsOutage(Exception error) =>

@@ -13,6 +13,7 @@ internal sealed class RedisPool : IAsyncDisposable
 {
     private readonly RedisLink[] _links;
     private readonly RedisCircuit _circuit;
+    private readonly RedisRefusals _refusals;
     private readonly TimeSpan _patience;
     private readonly TimeProvider _time;
     private uint _next;
@@ -20,6 +21,7 @@ internal sealed class RedisPool : IAsyncDisposable
     public RedisPool(RedisOptions options, RedisCircuit circuit, TimeProvider time, ILogger<RedisPool> logger)
     {
         (Prefix, _circuit, _patience, _time) = (options.KeyPrefix, circuit, circuit.Policy.Timeout, time);
+        _refusals = new RedisRefusals(time, logger);
         _links = [.. Enumerable.Range(0, options.PoolSize - RedisBus.Connections).Select(_ => new RedisLink(options, circuit, withMessages: false, time, logger))];
     }
 
@@ -58,18 +60,18 @@ internal sealed class RedisPool : IAsyncDisposable
         try
         {
             var value = await command(session).WaitAsync(_patience, _time, cancellationToken);
-            _circuit.Succeeded(entry);
+            _refusals.Answered(use);
+            if (entry == RedisEntry.Probe || !_refusals.Any)
+            {
+                _circuit.Succeeded(entry); // what one use is answered does not end the row of refusals of another
+            }
+
             RedisMetrics.Answered(use, _time.GetElapsedTime(began));
             return new RedisAnswer<T>(true, value);
         }
         catch (Exception error) when (RedisErrors.IsOutage(error) && !cancellationToken.IsCancellationRequested)
         {
-            RedisMetrics.Failed(use, RedisErrors.ClassOf(error));
-            if (Doubt(link, session, error) || entry == RedisEntry.Probe)
-            {
-                _circuit.Failed(entry, RedisErrors.ClassOf(error));
-            }
-
+            Fail(use, entry, error, Doubt(link, session, error));
             return default;
         }
         catch
@@ -88,6 +90,21 @@ internal sealed class RedisPool : IAsyncDisposable
         foreach (var link in _links)
         {
             await link.DisposeAsync();
+        }
+    }
+
+    private void Fail(string use, RedisEntry entry, Exception error, bool counts)
+    {
+        var kind = RedisErrors.ClassOf(error);
+        RedisMetrics.Failed(use, kind);
+        if (error is RedisServerException && RedisErrors.IsRefusal(kind))
+        {
+            _refusals.Refused(use, kind);
+        }
+
+        if (counts || entry == RedisEntry.Probe)
+        {
+            _circuit.Failed(entry, kind);
         }
     }
 

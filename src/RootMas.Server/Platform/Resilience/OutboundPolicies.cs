@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using RootMas.Server.Platform.Health;
 using RootMas.Server.Platform.Telemetry;
 
 namespace RootMas.Server.Platform.Resilience;
@@ -13,6 +14,7 @@ public sealed class OutboundPolicies
     private readonly Dictionary<string, OutboundSettings> _table;
     private readonly ConcurrentDictionary<(string Client, string Target), OutboundPolicy> _policies = new();
     private readonly ConcurrentDictionary<(string Client, string Target), (Func<string> Circuit, Func<string?>? LastFailure)> _watched = new();
+    private readonly ConcurrentDictionary<string, Func<Exception, string>> _classes = new(StringComparer.Ordinal);
     private readonly TimeProvider _clock;
 
     public OutboundPolicies(ResilienceOptions options, TimeProvider clock, IMeterFactory? meters = null)
@@ -47,7 +49,14 @@ public sealed class OutboundPolicies
             _policies.TryRemove(oldest.Key, out _);
         }
 
-        return _policies.GetOrAdd((client, target), static (key, made) => new OutboundPolicy(key.Client, made.Settings, made.Policies.Traffic, made.Policies._clock), (Settings: settings, Policies: this));
+        return _policies.GetOrAdd((client, target), static (key, made) => new OutboundPolicy(key.Client, made.Settings, made.Policies.Traffic, made.Policies._clock, e => made.Policies.ClassOf(key.Client, e)), (Settings: settings, Policies: this));
+    }
+
+    /// <summary>A client knows what its failures are: in a word that may be shown. Of the others only the plainest is told.</summary>
+    internal void Classify(string client, Func<Exception, string> classOf)
+    {
+        SettingsOf(client);
+        _classes[client] = classOf;
     }
 
     /// <summary>A client with a circuit of its own kind shows it here; the last one of a name counts.</summary>
@@ -65,6 +74,8 @@ public sealed class OutboundPolicies
     internal IEnumerable<(string Client, string Target, string State, string? LastFailure)> Circuits() =>
         _policies.Select(static p => (p.Key.Client, p.Key.Target, p.Value.Circuit, p.Value.LastFailure))
             .Concat(_watched.Select(static w => (w.Key.Client, w.Key.Target, w.Value.Circuit(), w.Value.LastFailure?.Invoke())));
+
+    private string ClassOf(string client, Exception failure) => _classes.TryGetValue(client, out var classOf) ? classOf(failure) : HealthState.ClassOf(failure);
 
     private IEnumerable<Measurement<long>> Measure() => Circuits().GroupBy(static c => c.Client, StringComparer.Ordinal)
         .Select(static g => new Measurement<long>(g.Max(static c => c.State switch { "open" => 2L, "half_open" => 1, _ => 0 }), new KeyValuePair<string, object?>("client", g.Key)));

@@ -12,16 +12,19 @@ public sealed class OutboundPolicy
     private readonly OutboundSettings _settings;
     private readonly OutboundTraffic _traffic;
     private readonly TimeProvider _clock;
+    private readonly Func<Exception, string> _classOf;
     private readonly CircuitBreakerStateProvider _state = new();
     private readonly ResiliencePipeline _pipeline;
     private readonly ResiliencePipeline _once;
 
-    internal OutboundPolicy(string client, OutboundSettings settings, OutboundTraffic traffic, TimeProvider clock)
+    /// <param name="classOf">What a failure is, in a word that may be shown.</param>
+    internal OutboundPolicy(string client, OutboundSettings settings, OutboundTraffic traffic, TimeProvider clock, Func<Exception, string> classOf)
     {
         Client = client;
         _settings = settings;
         _traffic = traffic;
         _clock = clock;
+        _classOf = classOf;
         var circuit = new ResiliencePipelineBuilder { TimeProvider = clock }.AddCircuitBreaker(CircuitOptions()).Build();
         var pipeline = new ResiliencePipelineBuilder { TimeProvider = clock };
         if (settings.Tries > 1)
@@ -46,7 +49,7 @@ public sealed class OutboundPolicy
     /// <summary>closed, open, half_open. What was left alone, and nobody has asked for since, is closed: the next call is let through, and that it was broken once says nothing of now.</summary>
     public string Circuit => NameOf(_state.CircuitState == CircuitState.Open && _clock.GetElapsedTime(LastUsed) > _settings.BreakFor + Quiet ? CircuitState.Closed : _state.CircuitState);
 
-    /// <summary>Type of the last failure, for people who look at its health.</summary>
+    /// <summary>Class of the last failure, for people who look at its health.</summary>
     internal string? LastFailure { get; private set; }
 
     internal long LastUsed { get; private set; }
@@ -141,7 +144,7 @@ public sealed class OutboundPolicy
         _traffic.Attempted(Client, verdict.IsFailure ? outcome : "ok");
         if (verdict.IsFailure)
         {
-            LastFailure = error is null ? outcome : outcome == "timeout" ? "timeout" : error.GetType().Name;
+            LastFailure = error is null ? outcome : outcome == "timeout" ? "timeout" : _classOf(error);
         }
 
         return new FailedTry<T>(verdict, result, error);

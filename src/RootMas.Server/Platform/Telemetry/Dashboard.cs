@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using RootMas.Runtime.Runs;
 
 namespace RootMas.Server.Platform.Telemetry;
 
@@ -14,8 +15,9 @@ public interface IDashboardSource
 /// <param name="Uptime">Seconds since the start.</param>
 /// <param name="MemoryUsage">Memory of the process, in bytes.</param>
 /// <param name="CpuUsage">Processor time since the last answer, in percent of all cores.</param>
+/// <param name="CostUsd">What requests to models cost since 00:00 UTC, in US dollars.</param>
 /// <param name="Values">Further figures, by name.</param>
-public sealed record DashboardMetrics(long TotalMessages, int ActiveAgents, double Uptime, long MemoryUsage, double CpuUsage, IReadOnlyDictionary<string, double> Values);
+public sealed record DashboardMetrics(long TotalMessages, int ActiveAgents, double Uptime, long MemoryUsage, double CpuUsage, Money CostUsd, IReadOnlyDictionary<string, double> Values);
 
 /// <summary>Collects the dashboard.</summary>
 public sealed class Dashboard(IEnumerable<IDashboardSource> sources, TimeProvider clock)
@@ -35,7 +37,8 @@ public sealed class Dashboard(IEnumerable<IDashboardSource> sources, TimeProvide
 
         values.Remove("total_messages", out var messages);
         values.Remove("active_agents", out var agents);
-        return new DashboardMetrics((long)messages, (int)agents, Math.Round(clock.GetElapsedTime(_started).TotalSeconds, 3), Environment.WorkingSet, Cpu(), values);
+        var cost = new Money((long)Math.Round(values.GetValueOrDefault("cost_usd") * 1_000_000)); // stays among them too, as the number that it always was there
+        return new DashboardMetrics((long)messages, (int)agents, Math.Round(clock.GetElapsedTime(_started).TotalSeconds, 3), Environment.WorkingSet, Cpu(), cost, values);
     }
 
     /// <summary>At most one sample a second, so that two readers do not take each other's interval.</summary>

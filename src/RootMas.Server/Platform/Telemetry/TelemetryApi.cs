@@ -28,7 +28,7 @@ internal static class TelemetryApi
         routes.MapGet("/api/v1/metrics/dashboard", DashboardAsync).WithTags("Operations").RequirePermission("metrics:read")
             .Cached(new CachedRoute([CacheScope.Runs], TimeSpan.FromSeconds(1), static services => services.GetRequiredService<Dashboard>())).WithName("GetDashboardMetrics")
             .WithSummary("Figures for a dashboard")
-            .WithDescription("Messages, agents, runs, queue and approvals come from the database and hold for the whole installation, however many instances there are; so do the requests to models, those that failed, and what they cost, since 00:00 UTC (model_calls, model_failures, cost_usd), which are given again for twenty times as long as it took to sum them up. Uptime, memory and processor are those of the instance that answers.");
+            .WithDescription("Messages, agents, runs, queue and approvals come from the database and hold for the whole installation, however many instances there are; so do the requests to models, those that failed, and what they cost, since 00:00 UTC (model_calls, model_failures, cost_usd; the cost also as a decimal text beside values), which are given again for twenty times as long as it took to sum them up. Uptime, memory and processor are those of the instance that answers.");
         routes.MapGet("/api/v1/logs", Logs).WithTags("Operations").RequirePermission("logs:read").AuditsAccess("logs.read").WithName("GetLogs")
             .WithSummary("The last lines of the log")
             .WithDescription("From memory, newest first: what the instance that answers wrote since its start, up to the setting Telemetry:LogRing. For all instances together collect the log (docs/monitoring.md).");

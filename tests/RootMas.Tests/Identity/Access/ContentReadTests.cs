@@ -82,6 +82,46 @@ public sealed class ContentReadTests
         Assert.Equal(rows.Count, (await world.App.AuditAsync()).Count);
     }
 
+    /// <summary>Decision 15: the answer is for whoever asked. What is remembered of that user, and what their run asks them and is told, is not.</summary>
+    [Fact]
+    public async Task An_administrator_who_speaks_for_somebody_gets_the_answer_and_nothing_else()
+    {
+        await using var world = await ChatWorld.StartAsync($$"""
+            rules:
+              - { match: { last_role: tool }, answer: { text: "Painted." } }
+              - { match: { last_user: "paint" }, answer: { tool_calls: [ { name: ask_user, arguments: { question: "Which colour for {{Canary}}?" } } ] } }
+            default: { text: "Hello there." }
+            """);
+        using var root = await world.App.AsAsync("root", "admin");
+        using var ann = await world.App.AsAsync("ann");
+        await ann.PostAsync("/api/v1/memory", new { text = $"I like {Canary}" }, HttpStatusCode.Created);
+        var told = await AskForAsync(root, new { message = "Hi", team = "solo", user_id = "ann" });
+        Assert.True(told.Single(static e => e.Type == "memory.recalled").Data.GetProperty("redacted").GetBoolean());
+        Assert.Equal("Hello there.", told.Single(static e => e.Type == "message.completed").Data.GetProperty("text").GetString());
+        Assert.Equal("run.completed", told[^1].Type);
+
+        using var socket = await TestSocket.ConnectAsync(world.App, root);
+        await socket.SendAsync(new { type = "message", message = "Hi", team = "solo", user_id = "ann" });
+        Assert.DoesNotContain(Canary, (await socket.UntilAsync("memory.recalled")).GetRawText(), StringComparison.Ordinal);
+        Assert.Equal("Hello there.", (await socket.UntilAsync("message.completed")).GetProperty("text").GetString());
+
+        var asked = await ann.PostAsync("/api/v1/chat", new { message = $"paint {Canary}", team = "solo" }, HttpStatusCode.Accepted);
+        var answered = await AskForAsync(root, new { message = "Green", user_id = "ann", conversation_id = asked.GetProperty("conversation_id").GetString() });
+        Assert.Equal("Painted.", answered.Single(static e => e.Type == "message.completed").Data.GetProperty("text").GetString());
+        Assert.All(told.Concat(answered), static e => Assert.DoesNotContain("canary", e.Data.GetRawText(), StringComparison.Ordinal));
+
+        var other = (await ann.PostAsync("/api/v1/chat", new { message = $"paint {Canary}", team = "solo" }, HttpStatusCode.Accepted)).GetProperty("run_id").GetString();
+        Assert.DoesNotContain(Canary, (await root.PostAsync($"/api/v1/runs/{other}/input?user_id=ann", new { text = "Green" }, HttpStatusCode.Accepted)).GetRawText(), StringComparison.Ordinal);
+        Assert.DoesNotContain(Canary, (await root.PostAsync("/api/v1/chat", new { message = "paint", team = "solo", user_id = "ann" }, HttpStatusCode.Accepted)).GetRawText(), StringComparison.Ordinal);
+        Assert.DoesNotContain(await world.App.AuditAsync(), static r => r.Action.EndsWith("content_read", StringComparison.Ordinal));
+
+        await world.App.ChangeUserAsync(root.Id, """{"grants":["content:read"]}""");
+        using var granted = await world.App.LogInAsync("root", TestUsers.Password);
+        var all = await AskForAsync(granted, new { message = "Hi", user_id = "ann", conversation_id = asked.GetProperty("conversation_id").GetString() });
+        Assert.Contains(Canary, all.Single(static e => e.Type == "memory.recalled").Data.GetRawText(), StringComparison.Ordinal);
+        Assert.Single(await world.App.AuditAsync(), r => r.Action == "run.content_read" && r.Target == all[0].Data.GetProperty("run_id").GetString());
+    }
+
     [Fact]
     public async Task An_administrator_who_decides_sees_the_exact_call_and_that_is_written_down()
     {
@@ -143,6 +183,14 @@ public sealed class ContentReadTests
 
     private static async Task<string> AskAsync(TestUser user) =>
         (await user.PostAsync("/api/v1/chat", new { message = $"My word is {Canary}", team = "solo" })).GetProperty("run_id").GetString()!;
+
+    private static async Task<List<SseEvent>> AskForAsync(TestUser user, object body)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/chat/stream") { Content = JsonContent.Create(body) };
+        using var answer = await user.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        return await SseEvent.ReadAllAsync(answer);
+    }
 
     private static async Task<string> StreamAsync(TestUser user, string run)
     {

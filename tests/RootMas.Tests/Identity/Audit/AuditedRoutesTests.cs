@@ -88,6 +88,11 @@ public sealed class AuditedRoutesTests
             a.Take(await a.LogInAgainAsync());
             await a.ChangeAsync(HttpMethod.Delete, $"auth/sessions/{first}", null);
         },
+        ["DELETE /api/v1/auth/sessions"] = static async a =>
+        {
+            await a.LogInAgainAsync();
+            await a.ChangeAsync(HttpMethod.Delete, "auth/sessions", null);
+        },
         ["POST /api/v1/auth/logout"] = static a => a.ChangeAsync(HttpMethod.Post, "auth/logout", null),
     };
 

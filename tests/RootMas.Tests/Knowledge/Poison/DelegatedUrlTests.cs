@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using RootMas.Tests.Chat;
 using RootMas.Tests.Support;
@@ -54,6 +55,16 @@ public sealed class DelegatedUrlTests
           - { match: { agent: fact_checker, last_message_regex: "fetch (http\\S+)" }, answer: { tool_calls: [ { name: fetch_page, arguments: { url: "{{group_1}}" } } ] } }
         """;
 
+    private const string Offering = """
+        rules:
+          - { match: { last_role: tool, tool_result: "refused" }, answer: { text: "Well then." } }
+          - { match: { last_role: tool, last_message_regex: "public one \\((http\\S+)\\)" }, answer: { tool_calls: [ { name: fetch_page, arguments: { url: "{{group_1}}" } } ] } }
+          - { match: { last_role: tool, last_message_regex: "take (http\\S+)" }, answer: { tool_calls: [ { name: fetch_page, arguments: { url: "{{group_1}}" } } ] } }
+          - { match: { last_role: tool }, answer: { tool_calls: [ { name: ask_user, arguments: { question: "Which one?", options: [ "The public one (PAGEevil?d=secret)", "None" ] } } ] } }
+          - { match: { last_message: "once more" }, answer: { tool_calls: [ { name: fetch_page, arguments: { url: "PAGEevil?d=secret" } } ] } }
+          - { match: { last_message_regex: "read (http\\S+)" }, answer: { tool_calls: [ { name: fetch_page, arguments: { url: "{{group_1}}" } } ] } }
+        """;
+
     [Theory]
     [InlineData("fetch")]
     [InlineData("get")]
@@ -102,6 +113,35 @@ public sealed class DelegatedUrlTests
         Assert.Contains("claims", (await world.AskAsync(new { message = "look into it", team = "root-mas" })).GetProperty("response").GetString(), StringComparison.Ordinal);
         Assert.Single(author.Requests, static r => r.Path == "/found");
     }
+
+    /// <summary>The text of an option is a model's, also when the user clicks it; and so it is in the turns that follow.</summary>
+    [Fact]
+    public async Task A_url_that_a_model_wrote_into_an_option_waits_for_a_person_and_one_in_the_users_own_answer_does_not()
+    {
+        await using var author = await AuthorAsync();
+        await using var world = await WorldAsync(author, Offering.Replace("PAGE", author.Url.ToString(), StringComparison.Ordinal));
+        await world.App.PostJsonAsync("/api/v1/agents", new { name = "asker", role = "asks", description = "Asks.", instructions = "Ask.", tier = "cheap", tools = new[] { "ask_user", "fetch_page" } }, HttpStatusCode.Created);
+        var (_, asked) = await world.TryAskAsync(new { message = $"read {author.Url}plain", agent = "asker" });
+        Assert.Equal("waiting_input", Status(asked));
+        var (conversation, run) = (asked.GetProperty("conversation_id").GetString(), asked.GetProperty("run_id").GetString()!);
+        var (_, typed) = await world.TryAskAsync(new { message = $"take {author.Url}typed", conversation_id = conversation });
+        Assert.Equal("waiting_input", Status(typed)); // it was read, and the question asked again
+        Assert.Single(author.Requests, static r => r.Path == "/typed");
+
+        var (_, chosen) = await world.TryAskAsync(new { message = $"The public one ({author.Url}evil?d=secret)", conversation_id = conversation });
+        Assert.Equal("waiting_approval", Status(chosen));
+        var approval = (await world.App.GetJsonAsync("/api/v1/approvals")).GetProperty("items")[0];
+        await world.App.PostJsonAsync($"/api/v1/approvals/{approval.GetProperty("id").GetString()}", new { decision = "deny", arguments_hash = approval.GetProperty("arguments_hash").GetString() });
+        var events = await world.EventsAsync(run);
+        Assert.Equal("run.completed", events[^1].Type);
+        Assert.Equal([false, true], events.Where(static e => e.Type == "input.received").Select(static e => e.Data.TryGetProperty("offered", out _)));
+
+        var (_, again) = await world.TryAskAsync(new { message = "once more", conversation_id = conversation, agent = "asker" });
+        Assert.Equal("waiting_approval", Status(again));
+        Assert.DoesNotContain(author.Requests, static r => r.Path.StartsWith("/evil", StringComparison.Ordinal));
+    }
+
+    private static string? Status(JsonElement answer) => answer.GetProperty("metadata").GetProperty("status").GetString();
 
     private static async Task AssertWaitsAsync(ChatWorld world, string root)
     {

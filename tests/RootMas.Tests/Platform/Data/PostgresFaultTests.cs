@@ -66,6 +66,51 @@ public sealed class PostgresFaultTests() : OnDatabase(DatabaseKind.Postgres)
     }
 
     [PostgresFact]
+    public async Task A_fail_over_that_leads_to_a_standby_for_a_moment_leaves_no_connection_there()
+    {
+        await using var primary = await PostgresServer.StartAsync(inMemory: true);
+        await using var proxy = new CuttingProxy(primary.Port);
+        var database = await primary.NewDatabaseAsync(migrated: false);
+        await using var app = await StartAsync(
+            primary, database, [("Database:ConnectionString", $"postgres://postgres@127.0.0.1:{proxy.Port}/{database}"), ("Database:ConnectTimeout", "30s"), ("Database:CommandTimeout", "30s")]);
+        await WorksAsync(app);
+        await using var standby = await primary.StandbyAsync();
+        proxy.LeadTo(standby.Port);
+        await UntilAsync(app, HttpStatusCode.ServiceUnavailable); // what a standby knows is not read either
+        await MustFailAsync(app);
+        await TellsAsync(app, "takes no writes (read_only)");
+        Assert.Equal(0, await standby.ScalarAsync<long>("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'", database)); // nobody's place is there
+
+        proxy.LeadTo(primary.Port);
+        await UntilAsync(app, HttpStatusCode.OK);
+        await WorksAsync(app);
+        await Wait.UntilAsync(async s => await s.ScalarAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'rootmas'", database) == 0, standby, "A connection to the standby was kept");
+    }
+
+    [PostgresFact]
+    public async Task A_database_that_took_no_writes_for_a_while_is_written_to_as_soon_as_it_does()
+    {
+        var server = await PostgresServer.SharedAsync();
+        var database = await server.NewDatabaseAsync(migrated: true);
+        try
+        {
+            await using var app = await StartAsync(server, database, [("Database:ConnectTimeout", "30s"), ("Database:CommandTimeout", "30s")]);
+            await WorksAsync(app);
+            await server.ExecuteAsync($"ALTER DATABASE {database} SET default_transaction_read_only = on");
+            await server.ExecuteAsync($"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'");
+            await UntilAsync(app, HttpStatusCode.ServiceUnavailable);
+            await MustFailAsync(app);
+            await server.ExecuteAsync($"ALTER DATABASE {database} RESET default_transaction_read_only");
+            await UntilAsync(app, HttpStatusCode.OK);
+            await WorksAsync(app);
+        }
+        finally
+        {
+            await server.DropAsync(database);
+        }
+    }
+
+    [PostgresFact]
     public async Task A_server_that_neither_answers_nor_refuses_costs_bounded_time()
     {
         await using var server = await PostgresServer.StartAsync();

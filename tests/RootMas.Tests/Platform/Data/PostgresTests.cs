@@ -51,12 +51,103 @@ public sealed class PostgresTests() : OnDatabase(DatabaseKind.Postgres)
         }
     }
 
-    [Fact]
-    public void The_server_compiles_nothing_unless_the_operator_says_so()
+    [PostgresTheory]
+    [InlineData("", "off 0")]
+    [InlineData("?options=-c%20jit%3Don%20-c%20idle_session_timeout%3D5min", "on 5min")]
+    public async Task The_server_compiles_nothing_and_ends_no_idle_session_unless_the_operator_says_so(string more, string set)
     {
-        static string? OptionsOf(string more) => new NpgsqlConnectionStringBuilder(PostgresConnection.Single(new DatabaseOptions { ConnectionString = "Host=db;Database=d" + more })).Options;
-        Assert.StartsWith("-c jit=off ", OptionsOf(""), StringComparison.Ordinal);
-        Assert.Matches("^-c jit=off .* -c jit=on ", OptionsOf(";Options=-c jit=on")); // the last one counts
+        await using var test = new TestDatabase(sql: Table);
+        await test.Database.OpenAsync();
+        var server = await PostgresServer.SharedAsync();
+        await server.ExecuteAsync($"ALTER DATABASE {NameOf(test)} SET jit = on");
+        await server.ExecuteAsync($"ALTER DATABASE {NameOf(test)} SET idle_session_timeout = '1min'");
+        await using var connection = new NpgsqlConnection(PostgresConnection.Single(test.Options with { ConnectionString = test.Options.ConnectionString + more }));
+        await PostgresConnection.OpenAsync(connection, test.Options, writes: true, default);
+        await using var command = new NpgsqlCommand("SELECT current_setting('jit') || ' ' || current_setting('idle_session_timeout')", connection);
+        Assert.Equal(set, await command.ExecuteScalarAsync());
+    }
+
+    [PostgresFact]
+    public async Task A_session_that_the_server_ended_because_it_was_idle_costs_nothing()
+    {
+        await using var test = new TestDatabase(sql: Table);
+        await test.Database.OpenAsync();
+        var options = test.Options with { ConnectionString = test.Options.ConnectionString + "?application_name=sleepy&options=-c%20idle_session_timeout%3D1s", PoolMin = 1 };
+        await using var sleepy = new PostgresDatabase(options, static _ => Task.CompletedTask, TimeProvider.System, NullLogger<PostgresDatabase>.Instance);
+        for (var i = 1; i <= 2; i++)
+        {
+            await sleepy.WriteAsync(static session => session.Prepared("UPDATE item SET n = n + 1").RunAsync(), default);
+            await Wait.UntilAsync(static async t => await t.ScalarAsync("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'sleepy' AND datname = current_database()") == 0, test, "The server ended no session");
+            Assert.Equal(i, await sleepy.ReadAsync(static session => session.Prepared("SELECT min(n) FROM item").Int64Async(), default));
+        }
+    }
+
+    [PostgresFact]
+    public async Task A_write_that_meets_a_connection_which_takes_none_is_made_on_a_new_one()
+    {
+        await using var test = new TestDatabase(new DatabaseOptions { PoolMin = 1, PoolMax = 1 }, sql: Table);
+        Func<Task>[] writes =
+        [
+            () => test.ExecuteAsync("UPDATE item SET n = n + 1"),
+            () => test.Database.WriteSentAsync(static session => session.SendAsync(session.Prepared("UPDATE item SET n = n + 1")), "1", default),
+        ];
+        foreach (var write in writes)
+        {
+            // As one that was made while the database took no writes: the session keeps it.
+            await test.Database.LookAsync(static session => session.Prepared("SELECT set_config('default_transaction_read_only', 'on', FALSE)").StringAsync(), default);
+            await write();
+            Assert.Equal("off", await test.Database.ReadAsync(static session => session.Prepared("SELECT current_setting('default_transaction_read_only')").StringAsync(), default));
+        }
+
+        Assert.Equal(4, await test.ScalarAsync("SELECT CAST(sum(n) AS BIGINT) FROM item"));
+        Assert.Equal("read_only", ((PostgresDatabase)test.Database).LastFailure!.Value.Class);
+    }
+
+    [PostgresFact]
+    public async Task A_database_that_takes_no_writes_refuses_the_start_says_why_and_lets_those_read_who_only_look()
+    {
+        await using var test = new TestDatabase(sql: Table);
+        await test.Database.OpenAsync();
+        await (await PostgresServer.SharedAsync()).ExecuteAsync($"ALTER DATABASE {NameOf(test)} SET default_transaction_read_only = on");
+        var clock = new SteppedClock();
+        await using var server = new PostgresDatabase(test.Options, static _ => Task.CompletedTask, clock, NullLogger<PostgresDatabase>.Instance) { RefusesStandby = true };
+        var opening = server.OpenAsync();
+        await Wait.UntilAsync(() =>
+        {
+            clock.Advance(TimeSpan.FromSeconds(1));
+            return opening.IsCompleted;
+        });
+        var refused = await Assert.ThrowsAsync<StartupRefusedException>(() => opening);
+        Assert.Equal(7, refused.ExitCode); // a fail-over may be under way
+        Assert.Contains("(read_only). The PostgreSQL server is a standby, or was set to take no writes (default_transaction_read_only)", refused.Message, StringComparison.Ordinal);
+
+        await using var look = new PostgresDatabase(test.Options, static _ => Task.CompletedTask, TimeProvider.System, NullLogger<PostgresDatabase>.Instance);
+        Assert.Equal(2, await look.ReadAsync(static session => session.Prepared("SELECT count(*) FROM item").Int64Async(), default));
+    }
+
+    [PgBouncerFact]
+    public async Task A_pooler_in_session_mode_is_no_hindrance_and_one_that_refuses_what_the_connection_string_sends_is_named()
+    {
+        await using var test = new TestDatabase(sql: Table);
+        await test.Database.OpenAsync();
+        await using var bouncer = await PgBouncer.StartAsync(await PostgresServer.SharedAsync());
+        var options = test.Options with { ConnectionString = $"postgres://postgres@127.0.0.1:{bouncer.Port}/{NameOf(test)}", CommandTimeout = TimeSpan.FromSeconds(7) };
+        await using (var pooled = new PostgresDatabase(options, static _ => Task.CompletedTask, TimeProvider.System, NullLogger<PostgresDatabase>.Instance) { RefusesStandby = true })
+        {
+            for (var i = 0; i < 4; i++)
+            {
+                await pooled.WriteAsync(static session => session.Prepared("UPDATE item SET n = n + 1").RunAsync(), default);
+            }
+
+            Assert.Equal("7s off", await pooled.ReadAsync(static session => session.Prepared("SELECT current_setting('statement_timeout') || ' ' || current_setting('jit')").StringAsync(), default));
+        }
+
+        Assert.Equal(4, await test.ScalarAsync("SELECT min(n) FROM item"));
+        await using var named = new PostgresDatabase(
+            options with { ConnectionString = options.ConnectionString + "?options=-c%20jit%3Don" }, static _ => Task.CompletedTask, TimeProvider.System, NullLogger<PostgresDatabase>.Instance);
+        var refused = await Assert.ThrowsAsync<StartupRefusedException>(() => named.OpenAsync());
+        Assert.Contains("take Options (and search_path) out of Database:ConnectionString", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(2, refused.ExitCode);
     }
 
     [PostgresFact]
@@ -65,7 +156,7 @@ public sealed class PostgresTests() : OnDatabase(DatabaseKind.Postgres)
         await using var test = new TestDatabase(sql: Table);
         await test.Database.OpenAsync();
         await using var connection = new NpgsqlConnection(PostgresConnection.Single(test.Options));
-        await connection.OpenAsync();
+        await PostgresConnection.OpenAsync(connection, test.Options, writes: true, default);
         foreach (var (name, seconds) in (ValueTuple<string, string>[])[("tcp_keepalives_idle", "5"), ("tcp_keepalives_interval", "3"), ("tcp_keepalives_count", "3"), ("tcp_user_timeout", "14000")])
         {
             await using var command = new NpgsqlCommand($"SELECT current_setting('{name}')", connection);
@@ -159,10 +250,9 @@ public sealed class PostgresTests() : OnDatabase(DatabaseKind.Postgres)
         await using var test = new TestDatabase(new DatabaseOptions { PoolMin = 5 }, sql: Table);
         await test.Database.OpenAsync();
         var server = await PostgresServer.SharedAsync();
-        var database = test.Options.ConnectionString[(test.Options.ConnectionString.LastIndexOf('/') + 1)..];
         for (var i = 0; i < 5; i++)
         {
-            await server.ExecuteAsync($"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}' AND application_name = 'rootmas'");
+            await server.ExecuteAsync($"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{NameOf(test)}' AND application_name = 'rootmas'");
             await test.ExecuteAsync("UPDATE item SET n = n + 1 WHERE id = 1");
             Assert.Equal(i + 1, await test.ScalarAsync("SELECT n FROM item WHERE id = 1"));
         }
@@ -251,4 +341,6 @@ public sealed class PostgresTests() : OnDatabase(DatabaseKind.Postgres)
         Assert.Equal(good, !options.Validate(new(options)).Any());
         Assert.Equal(!good, options.Validate(new(options)).Any());
     }
+
+    private static string NameOf(TestDatabase test) => test.Options.ConnectionString[(test.Options.ConnectionString.LastIndexOf('/') + 1)..];
 }

@@ -1,5 +1,8 @@
+using Microsoft.Extensions.Logging;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Redis;
+using RootMas.Server.Platform.Resilience;
+using RootMas.Server.Platform.Telemetry;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Platform.Redis;
@@ -60,6 +63,46 @@ public sealed class RedisPoolTests
         Assert.Equal("ok", (await app.GetJsonAsync("/health/ready")).GetProperty("status").GetString());
         await server.StartAgainAsync();
         await Wait.UntilAsync(() => app.Get<RedisPool>().IsConnected && app.Get<RedisBus>().IsConnected);
+    }
+
+    [RedisTheory]
+    [InlineData("noperm", "ACL SETUSER default -@scripting", "ACL SETUSER default +@all")]
+    [InlineData("oom", "CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0")]
+    public async Task A_Redis_that_answers_and_refuses_what_it_is_there_for_is_not_healthy_and_the_log_says_so_once(string kind, string begin, string end)
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var app = await TestApp.StartAsync(o => server.Use(o));
+        Task HealthAsync(string status, string words) => Wait.UntilAsync(
+            async a => await a.GetJsonAsync("/health") is var health && health.GetProperty("services").GetProperty("redis").GetString() == status
+                && health.GetProperty("details").GetProperty("redis").GetString()!.Contains(words, StringComparison.Ordinal),
+            app,
+            $"Redis was not {status}: {words}");
+        string[] Said(string words) => [.. app.Get<LogRing>().Read(LogLevel.Information, "RedisPool", 1_000).Select(static l => l.Message).Where(m => m.Contains(words, StringComparison.Ordinal))];
+
+        await HealthAsync("healthy", "answers in");
+        await server.CommandAsync(begin.Split(' '));
+        await HealthAsync("unhealthy", $"refuses what it is there for: {kind}");
+        Assert.Equal("ok", (await app.GetJsonAsync("/health/ready")).GetProperty("status").GetString());
+        await server.CommandAsync(end.Split(' '));
+        await HealthAsync("healthy", $": {kind}"); // its last failure
+        Assert.Contains($"({kind}; first: ", Assert.Single(Said("refuses what it is there for")), StringComparison.Ordinal);
+        await Wait.UntilAsync(() => Said($"does again what it refused ({kind})").Length == 1);
+    }
+
+    [RedisFact]
+    public async Task What_is_answered_in_between_does_not_end_the_row_of_refusals_of_others()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var pool = await server.PoolAsync();
+        await Wait.UntilAsync(static async p => (await p.TryScriptAsync("limits", "return 1", [], [])).IsThere, pool, "no answer came");
+        await server.CommandAsync("ACL", "SETUSER", "default", "-@scripting");
+        for (var i = 0; i < new OutboundSettings().BreakAfter; i++)
+        {
+            Assert.True((await pool.TryAsync("other", static s => s.Commands.StringGetAsync("key"))).IsThere);
+            Assert.False((await pool.TryScriptAsync("limits", "return 1", [], [])).IsThere);
+        }
+
+        Assert.False(pool.IsConnected); // it is left alone for a moment
     }
 
     [RedisFact]

@@ -203,7 +203,7 @@ public sealed class OutboundClientsTests
         transport.Use(policies);
         using var exporter = transport.Client();
         await Assert.ThrowsAsync<HttpRequestException>(() => exporter.PostAsync(url, new ByteArrayContent([1])));
-        Assert.Equal(nameof(HttpRequestException), policies.Get("otlp").LastFailure);
+        Assert.Equal("unreachable", policies.Get("otlp").LastFailure);
     }
 
     [Fact]

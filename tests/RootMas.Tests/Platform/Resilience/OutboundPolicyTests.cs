@@ -127,7 +127,7 @@ public sealed class OutboundPolicyTests
         Assert.Equal((0, false), (asked, refused.IsTimeout));
         var health = await new OutboundProbe(policies).CheckAsync(CancellationToken.None);
         Assert.Equal(HealthState.Weak, health.Status);
-        Assert.Contains("webhook is open, last failure IOException", health.Detail, StringComparison.Ordinal);
+        Assert.Contains("webhook is open, last failure io", health.Detail, StringComparison.Ordinal);
         Assert.DoesNotContain("one.example", health.Detail, StringComparison.Ordinal);
         Assert.Equal("closed", policies.Get("webhook", "https://two.example").Circuit);
 

@@ -71,6 +71,7 @@ public sealed partial class OutboundSeenTests
         await Wait.UntilAsync(() => broker.Trouble is not null);
         Assert.InRange(hanging.Connections, policies.SettingsOf("rabbitmq").Tries, int.MaxValue);
         Assert.False(broker.IsConnected);
+        Assert.Matches("^[a-z_]+$", policies.Get("rabbitmq").LastFailure); // its own words, which /health shows; no type of an exception
         await broker.StopAsync(default);
     }
 

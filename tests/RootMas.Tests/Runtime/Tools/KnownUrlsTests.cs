@@ -22,6 +22,20 @@ public sealed class KnownUrlsTests
     [InlineData("https://example.org:443/a?b=c")]
     public void What_merely_resembles_it_is_not(string url) => Assert.False(KnownUrls.FromText("Read https://example.org/a?b=c now").Contains(url));
 
+    [Theory]
+    [InlineData("The public one (https://example.org/a?d=secret)")]
+    [InlineData("https://example.org/a?d=secret")]
+    [InlineData("this: https://example.org/a?d=secret.")]
+    public void What_was_offered_is_not_typed_by_whoever_repeats_it(string answer)
+    {
+        string[] shown = ["Which one?", "The public one (https://example.org/a?d=secret)", "None"];
+        var known = new KnownUrls();
+        Assert.True(known.IsOffered(answer, shown));
+        known.AddFrom($"{answer} or https://example.org/typed", shown);
+        Assert.Equal(["https://example.org/typed"], known.In($"{answer} https://example.org/a?d=secret. https://example.org/typed"));
+        Assert.False(known.IsOffered("https://example.org/typed", ["Is it https://example.org/typed?"])); // it was known before
+    }
+
     [Fact]
     public void Search_results_become_known()
     {

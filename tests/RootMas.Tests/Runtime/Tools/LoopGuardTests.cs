@@ -27,6 +27,14 @@ public sealed class LoopGuardTests
         Assert.Contains("4 times", stop.Reason, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_tool_that_does_not_exist_has_no_name_in_what_the_system_says()
+    {
+        var same = Call("");
+        Assert.StartsWith("You called a tool that does not exist 3 times.", LoopGuard.Inspect([same, same, same], NoHandoffs, 0).Reason, StringComparison.Ordinal);
+        Assert.StartsWith("Stopped because a tool that does not exist was called 4 times, ", LoopGuard.Inspect([same, same, same, same], NoHandoffs, 1).Reason, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("other", "a", "r")]
     [InlineData("search", "b", "r")]

@@ -7,6 +7,7 @@ import { api, data } from '../../api/client';
 import { parseExact } from '../../api/exact';
 import type { SchemaApprovalView } from '../../api/schema';
 import { useWaitingApprovals } from '../../app/approvals';
+import { NotForYou } from '../../app/NotForYou';
 import { useSession } from '../../app/session';
 import { ApprovalCard } from '../../chat/Decisions';
 import { useFormat } from '../../i18n/format';
@@ -22,6 +23,7 @@ import styles from './ApprovalsPage.module.css';
 export default function ApprovalsPage() {
   const { t } = useTranslation();
   const [tab, setTab] = useState('waiting');
+  if (!useSession().can('approvals:decide')) return <NotForYou title={t('nav.approvals')} />;
   return (
     <Page title={t('nav.approvals')} intro={t('approvals.intro')}>
       <Tabs label={t('nav.approvals')} value={tab} onChange={setTab} tabs={[{ value: 'waiting', label: t('approvals.waiting'), content: <Waiting /> }, { value: 'decided', label: t('approvals.decided'), content: <Decided /> }]} />

@@ -156,6 +156,7 @@ export function Composer({ conversationId, team, choice, onChoice, onSend, onSto
       <div className={styles.box}>
         <AttachmentChips items={items} limits={limitsSaid} canRetry={(key) => files.canRetry(key)} onRetry={(key) => { files.retry(key); }} onRemove={(key) => { files.remove([key]); box.current?.focus(); }} />
         <textarea
+          dir="auto"
           ref={box} id={composerId} rows={1} aria-label={t('chat.message')} placeholder={items.length > 0 ? t('attach.ask') : t('chat.placeholder')} value={text}
           onChange={(e) => {
             files.release(); // whoever goes on writing does not want it sent half written

@@ -108,7 +108,7 @@ export function ConversationList({ current, onChosen }: { current: string | unde
         <Button kind="primary" icon={<MessageSquarePlus size={18} aria-hidden />} onClick={() => { onChosen(); void navigate('/'); }}>{t('chat.new')}</Button>
         <div className={styles.search}>
           <Search size={16} aria-hidden />
-          <input type="search" maxLength={200} aria-label={t('chat.search')} placeholder={t('chat.search')} value={search} onChange={(e) => { setSearch(e.target.value); }} />
+          <input type="search" dir="auto" maxLength={200} aria-label={t('chat.search')} placeholder={t('chat.search')} value={search} onChange={(e) => { setSearch(e.target.value); }} />
         </div>
       </div>
       <div className={styles.scroll}>
@@ -120,11 +120,11 @@ export function ConversationList({ current, onChosen }: { current: string | unde
             onDragOver={(e) => { e.preventDefault(); }}
             onDrop={(e) => { drop(e, (c) => { if (folder !== undefined) moveTo(c, folder); }); }}
           >
-            {folder === '' ? null : <h2 className={styles.folder}>{folder ?? t('chat.pinned')}</h2>}
+            {folder === '' ? null : <h2 dir="auto" className={styles.folder}>{folder ?? t('chat.pinned')}</h2>}
             <ul>
               {items.map((c) => (
                 <li key={c.id} className={styles.item} data-current={c.id === current || undefined} draggable={mayWrite} onDragStart={(e) => { e.dataTransfer.setData('text/x-conversation', c.id); drag(c); }} onDragEnd={() => { drag(null); }}>
-                  <Link to={`/c/${c.id}`} onClick={onChosen} aria-current={c.id === current ? 'page' : undefined}>{c.title || t('chat.untitled')}</Link>
+                  <Link to={`/c/${c.id}`} dir="auto" onClick={onChosen} aria-current={c.id === current ? 'page' : undefined}>{c.title || t('chat.untitled')}</Link>
                   {mayWrite ? <Menu label={t('chat.actionsFor', { title: c.title })} trigger={<button type="button" className={styles.more} aria-label={t('chat.actionsFor', { title: c.title })}><Ellipsis size={16} aria-hidden /></button>} items={menu(c)} /> : null}
                 </li>
               ))}

@@ -49,7 +49,12 @@ it('offers nothing of this beside an answer', async () => {
   expect(screen.queryByRole('button', { name: 'Answer again' })).toBeNull();
 });
 
-const part = { messageId: 'm1', text: 'So far.', agent: 'communicator', model: '', tier: '', complete: true, interrupted: true, tainted: false, citations: [] };
+const part = { messageId: 'm1', text: 'So far.', agent: 'communicator', model: '', tier: '', complete: true, interrupted: true, cutBy: '', tainted: false, citations: [] };
+
+it('says at once of an answer that the model broke off that there is more', async () => {
+  ends({ status: 'completed', answer: { ...part, interrupted: false, cutBy: 'length' } });
+  expect(await screen.findByText('The model stopped here because its answer was too long.')).toBeTruthy();
+});
 
 it.each<[string, Partial<RunFold>, string]>([
   ['nothing after a failure, which a notice tells', { status: 'failed', failure: { code: 'model_timeout', reason: '' }, answer: part }, ''],
@@ -59,4 +64,9 @@ it.each<[string, Partial<RunFold>, string]>([
   ends(change);
   await screen.findByText('So far.');
   expect(document.querySelector('.sr-only[role=status]')?.textContent).toBe(heard);
+});
+
+it('tells who listens what a run waits for', async () => {
+  ends({ endedAt: '', status: 'waiting_timer' });
+  expect(await screen.findByText('Waits a while')).toBeTruthy();
 });

@@ -7,8 +7,8 @@ import { Activity } from '../../chat/Activity';
 import { Decisions } from '../../chat/Decisions';
 import { useRunEnd } from '../../chat/feed';
 import { CitedText } from '../../chat/Cite';
-import { failureText } from '../../chat/failures';
-import { isEnded, sourcesOf, type RunFold } from '../../chat/fold';
+import { cutText, failureText } from '../../chat/failures';
+import { isEnded, sourcesOf, waitsFor, type RunFold } from '../../chat/fold';
 import { Markdown } from '../../chat/Markdown';
 import { PlanGraph } from '../../chat/PlanGraph';
 import { useRunWithOthers } from '../../chat/treeLog';
@@ -39,6 +39,8 @@ export function LiveTurn({ runId, mayWrite, choice, onEnd, onAgain }: { runId: s
     if (waiting !== '') void cache.invalidateQueries({ queryKey: ['runs', 'awaited'] });
   }, [waiting, cache]);
   const sources = useMemo(() => sourcesOf(fold), [fold]);
+  const waits = waitsFor(fold, folds);
+  const cut = cutText(t, fold.answer?.cutBy);
 
   return (
     <article className={styles.answer} aria-busy={!ended} data-run={runId}>
@@ -48,9 +50,10 @@ export function LiveTurn({ runId, mayWrite, choice, onEnd, onAgain }: { runId: s
       {folds.map((f) => f.plan ? <PlanGraph key={f.runId} goal={f.plan.goal} tasks={f.plan.tasks} /> : null)}
       {mayWrite ? folds.map((f) => <Decisions key={f.runId} fold={f} />) : null}
       {fold.answer ? <CitedText sources={sources}><Markdown text={fold.answer.text} writing={!fold.answer.complete} /></CitedText> : null}
+      {cut ? <Notice>{cut}</Notice> : null}
       {fold.answer?.complete ? <Sources sources={sources} /> : null}
       {fold.failure !== null || (fold.status === 'cancelled' && !fold.answer) ? <NoAnswer fold={fold} choice={choice} onAgain={onAgain} /> : null}
-      <div className="sr-only" role="status">{ended ? endOf(t, fold) : t('activity.working', { agent: fold.agent })}</div>
+      <div className="sr-only" role="status">{ended ? endOf(t, fold) : waits ? t(`runs.status.${waits}`) : t('activity.working', { agent: fold.agent })}</div>
     </article>
   );
 }

@@ -42,8 +42,8 @@ export function MessageHits({ search, archived, onChosen }: { search: string; ar
         {hits.map((hit) => (
           <li key={hit.message_id} className={styles.hit}>
             <Link to={`/c/${hit.conversation_id}#m-${hit.message_id}`} onClick={onChosen}>
-              <span className={styles.hitTitle}>{hit.title || t('chat.untitled')} · {format.ago(hit.created_at)}</span>
-              <span className={styles.hitLine}><Marked text={hit.excerpt} words={words} /></span>
+              <span className={styles.hitTitle}><bdi>{hit.title || t('chat.untitled')}</bdi> · {format.ago(hit.created_at)}</span>
+              <span dir="auto" className={styles.hitLine}><Marked text={hit.excerpt} words={words} /></span>
             </Link>
           </li>
         ))}

@@ -58,6 +58,20 @@ it('says of what somebody stopped that there is no more', async () => {
   expect(screen.getByText('Stopped: this is what there was so far.')).toBeTruthy();
 });
 
+it.each([
+  ['length', 'The model stopped here because its answer was too long.'],
+  ['content_filter', 'The provider\'s content filter ended the answer here.'],
+])('says of an answer that the model broke off by %s that there is more', async (cutBy, told) => {
+  await shown('completed', '0', '0', { ...message, cut_by: cutBy });
+  expect(screen.getByText(told)).toBeTruthy();
+  expect(screen.getByRole('button', { name: 'Continue' })).toBeTruthy();
+});
+
+it('says of a whole answer nothing of the kind', async () => {
+  await shown('completed', '0', '0', { ...message, cut_by: null });
+  expect(screen.queryByRole('button', { name: 'Continue' })).toBeNull();
+});
+
 it('names the model, what came from the provider\'s cache, and what a kept answer saved', async () => {
   const answer = (saved: string) => ({ usage: { input_tokens: 30, cached_tokens: 20, output_tokens: 12 }, tree_usage: { input_tokens: 30, cached_tokens: 20, output_tokens: 12 }, answer: { model: 'large', saved_usd: saved } }) as unknown as Partial<Run>;
   await shown('completed', '0', '0', message, undefined, 0, answer('0.10'));

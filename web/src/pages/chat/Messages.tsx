@@ -6,7 +6,7 @@ import { Link } from 'react-router';
 import { Activity } from '../../chat/Activity';
 import { CitedText } from '../../chat/Cite';
 import { numbered, toCitations } from '../../chat/citations';
-import { failureText } from '../../chat/failures';
+import { cutText, failureText } from '../../chat/failures';
 import { Markdown } from '../../chat/Markdown';
 import { PlanGraph } from '../../chat/PlanGraph';
 import { useRunWithOthers } from '../../chat/treeLog';
@@ -79,8 +79,9 @@ export function QuestionView({ message, mayWrite = true, waits = false, branchin
   );
 }
 
-/** Why an answer is not whole: somebody stopped it, or its run failed. */
-function endOf(t: TFunction, run: Run | undefined): string {
+/** Why an answer is not whole: somebody stopped it, its run failed, or the model broke it off. Empty: it is whole. */
+function endOf(t: TFunction, message: Message, run: Run | undefined): string {
+  if (message.status !== 'interrupted') return cutText(t, message.cut_by);
   return run?.status === 'failed' ? failureText(t, run.error_code ?? '', run.reason ?? '').text : t('chat.interrupted');
 }
 
@@ -106,6 +107,7 @@ export function AnswerView({ message, mayWrite = true, run, branching, choice, o
   const showing = asked ?? run?.status === 'failed';
   const [again, setAgain] = useState(false);
   const sources = useMemo(() => numbered(message.content, toCitations(message.citations), true), [message]);
+  const end = endOf(t, message, run);
   const usage = run?.tree_usage ?? run?.usage;
   const saved = run?.answer?.saved_usd;
   const withOthers = run !== undefined && Number(run.tree_cost_usd) > Number(run.cost_usd);
@@ -121,7 +123,7 @@ export function AnswerView({ message, mayWrite = true, run, branching, choice, o
     <article className={styles.answer} aria-label={t('chat.answerOf', { agent: message.agent ?? 'Root-MAS' })} data-message={message.id}>
       {message.run_id && showing ? <Steps runId={message.run_id} /> : null}
       <CitedText sources={sources}><Markdown text={message.content} /></CitedText>
-      {message.status === 'interrupted' ? <Notice {...(mayWrite && { action: <Continue onContinue={onContinue} /> })}>{endOf(t, run)}</Notice> : null}
+      {end ? <Notice {...(mayWrite && { action: <Continue onContinue={onContinue} /> })}>{end}</Notice> : null}
       <Sources sources={sources} />
       <footer className={styles.tools}>
         <Branches branching={branching} onBranch={onBranch} />

@@ -1,4 +1,5 @@
 import { useTranslation } from 'react-i18next';
+import { NotForYou } from '../../app/NotForYou';
 import { useSession } from '../../app/session';
 import { Page } from '../../ui/Layout';
 import { AnswerCacheCard } from './AnswerCacheCard';
@@ -14,6 +15,7 @@ import styles from './Dashboard.module.css';
 export default function DashboardPage() {
   const { t } = useTranslation();
   const { can } = useSession();
+  if (!can('metrics:read')) return <NotForYou title={t('nav.dashboard')} />;
   return (
     <Page title={t('nav.dashboard')} intro={t('dashboard.intro')} wide>
       <Figures />

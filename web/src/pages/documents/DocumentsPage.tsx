@@ -114,7 +114,7 @@ function DocumentTable({ chosen, collections, mayWrite }: { chosen: string; coll
     (cursor) => data(api.GET('/api/v1/documents', { params: { query: { limit: 50, ...(chosen && { collection: chosen }), ...(cursor && { cursor }) } } })), (d) => d.status === 'queued' || d.status === 'working');
   const of = (id: string) => collections.find((c) => c.id === id);
   const columns: Column<Document>[] = [
-    { key: 'name', header: t('documents.name'), cell: (d) => <Stack below={d.error ? problemLine(t, new Problem(422, { ...d.error })) : ''}><Link to={`/documents/${d.id}`}>{d.name}</Link></Stack> },
+    { key: 'name', header: t('documents.name'), cell: (d) => <Stack below={d.error ? problemLine(t, new Problem(422, { ...d.error })) : ''}><Link to={`/documents/${d.id}`}><bdi>{d.name}</bdi></Link></Stack> },
     { key: 'status', header: t('documents.status'), cell: (d) => <Badge tone={tones[d.status as keyof typeof tones] ?? 'neutral'}>{t(`documents.states.${d.status}`)}</Badge> },
     { key: 'kind', header: t('documents.kind'), cell: (d) => t(`documents.kinds.${d.kind}`), secondary: true },
     { key: 'collection', header: t('documents.collection'), cell: (d) => of(d.collection_id)?.name ?? '', secondary: true },

@@ -10,11 +10,12 @@ import { useShown } from '../../app/windows';
 import { CitedText } from '../../chat/Cite';
 import { numbered, toCitations } from '../../chat/citations';
 import { useRunEnd } from '../../chat/feed';
+import { cutText } from '../../chat/failures';
 import { isEnded, sourcesOf, type RunFold } from '../../chat/fold';
 import { Markdown } from '../../chat/Markdown';
 import { PlanGraph } from '../../chat/PlanGraph';
 import { Card, EmptyState, Loading, Page } from '../../ui/Layout';
-import { ErrorNotice, TraceId } from '../../ui/Notice';
+import { ErrorNotice, Notice, TraceId } from '../../ui/Notice';
 import { Tabs } from '../../ui/Tabs';
 import { Sources } from '../chat/Sources';
 import { isOver, retryRun, useRunTree, useUserNames, type Run } from './data';
@@ -76,6 +77,7 @@ function RunView({ run }: { run: Run }) {
   const name = title === '' ? t('runs.run') : title.length > 90 ? `${title.slice(0, 90)}…` : title;
   const answer = fold.answer?.text ?? run.answer?.text ?? '';
   const sources = useMemo(() => fold.answer ? sourcesOf(fold) : numbered(run.answer?.text ?? '', toCitations(run.answer?.citations), true), [fold, run.answer]);
+  const cut = cutText(t, fold.answer ? fold.answer.cutBy : run.answer?.cut_by);
   const link = `${location.origin}/runs/${run.id}${selected ? `?span=${encodeURIComponent(selected)}` : ''}`;
   return (
     <Page
@@ -97,7 +99,7 @@ function RunView({ run }: { run: Run }) {
               />
             ) : tree.run.error ? <EmptyState title={t('runs.noEvents')} /> : <Loading label={t('state.loading')} />,
           },
-          { value: 'answer', label: t('runs.answer'), content: answer ? <Card><CitedText sources={sources}><Markdown text={answer} writing={!ended} /></CitedText><Sources sources={sources} /></Card> : <EmptyState title={t(redacted ? 'runs.redactedStep' : 'runs.noAnswer')} /> },
+          { value: 'answer', label: t('runs.answer'), content: answer ? <Card><CitedText sources={sources}><Markdown text={answer} writing={!ended} /></CitedText>{cut ? <Notice>{cut}</Notice> : null}<Sources sources={sources} /></Card> : <EmptyState title={t(redacted ? 'runs.redactedStep' : 'runs.noAnswer')} /> },
           ...(plans.length > 0 || tab === 'plan' ? [{ value: 'plan', label: t('runs.plan'), content: plans.length > 0 ? <Plans plans={plans} /> : <EmptyState title={t('runs.noPlan')} /> }] : []),
           { value: 'events', label: t('runs.events'), content: <Events logs={logs} nameOf={(id) => nameOf(run, id)} runId={events.runId} onRun={(runId) => { setEvents({ runId, at: 0 }); }} at={events.at} /> },
         ]}

@@ -76,10 +76,10 @@ function RunTable({ rows, withOwner, loading, empty, more }: { rows: readonly Ru
       columns={[
         { key: 'run', header: t('runs.run'), cell: (r) => <RunCell run={r} /> },
         ...(withOwner ? [{ key: 'owner', header: t('runs.owner'), cell: (r: Run) => r.owner_id === user.id ? user.username : users.data?.get(r.owner_id) ?? r.owner_id }] : []),
-        { key: 'status', header: t('runs.state'), cell: (r) => <StatusBadge status={r.status} /> },
+        { key: 'status', header: t('runs.state'), cell: (r) => <StatusBadge status={r.status} />, secondary: true },
         { key: 'when', header: t('runs.started'), cell: (r) => <time dateTime={r.created_at} title={format.exact(r.created_at)} className={styles.when}>{format.ago(r.created_at)}</time>, secondary: true },
-        { key: 'duration', header: t('runs.duration'), numeric: true, cell: (r) => r.ended_at ? format.duration(Date.parse(r.ended_at) - Date.parse(r.created_at)) : '', secondary: true },
-        { key: 'tokens', header: t('runs.tokens'), numeric: true, cell: (r) => format.compact(r.usage.input_tokens + r.usage.output_tokens), secondary: true },
+        { key: 'duration', header: t('runs.duration'), numeric: true, cell: (r) => r.ended_at ? format.duration(Date.parse(r.ended_at) - Date.parse(r.created_at)) : '', secondary: 'wide' },
+        { key: 'tokens', header: t('runs.tokens'), numeric: true, cell: (r) => format.compact((r.tree_usage ?? r.usage).input_tokens + (r.tree_usage ?? r.usage).output_tokens), secondary: 'wide' },
         { key: 'cost', header: t('runs.cost'), numeric: true, cell: (r) => format.money(String(r.tree_cost_usd)) },
       ]}
     />
@@ -95,8 +95,9 @@ function RunCell({ run }: { run: Run }) {
   const others = run.agents.map(String).filter((a) => a !== run.agent);
   return (
     <div className={styles.cell}>
-      <Link to={`/runs/${run.id}`} className={styles.link}>{said || t('runs.by', { team: run.team, agent: run.agent })}</Link>
+      <Link to={`/runs/${run.id}`} dir="auto" className={styles.link}>{said || t('runs.by', { team: run.team, agent: run.agent })}</Link>
       {run.shared_at ? <span title={t('runs.sharedSince', { when: format.moment(run.shared_at) })}><Badge tone="info"><Share2 size={13} aria-hidden />{t('runs.shared')}</Badge></span> : null}
+      <span className={styles.state}><StatusBadge status={run.status} /></span>
       <span className={styles.soft}>{[run.team, run.agent, ...others].join(' · ')}</span>
     </div>
   );

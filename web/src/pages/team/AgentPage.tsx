@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { Link, useParams } from 'react-router';
 import type { SchemaAgentView } from '../../api/schema';
 import { Problem } from '../../api/problem';
+import { NotForYou } from '../../app/NotForYou';
 import { useSession } from '../../app/session';
 import { useFormat } from '../../i18n/format';
 import { Button } from '../../ui/Button';
@@ -19,6 +20,11 @@ import styles from './TeamPage.module.css';
 
 /** One agent: what it is told, what it can do, where it works and how it does. */
 export default function AgentPage() {
+  const { t } = useTranslation();
+  return useSession().can('agents:read') ? <OneAgent /> : <NotForYou title={t('nav.team')} />;
+}
+
+function OneAgent() {
   const { t } = useTranslation();
   const { can } = useSession();
   const { name = '' } = useParams();

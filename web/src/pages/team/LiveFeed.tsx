@@ -32,7 +32,7 @@ function Line({ happening: h, agents }: { happening: Happening; agents: Agents }
         {h.kind === 'thought' ? who : <Link to={`/runs/${encodeURIComponent(h.flowId)}`}>{who}</Link>}
         {isTime(h.at) ? <time className={styles.time} dateTime={h.at}>{format.clock(h.at)}</time> : null}
       </span>
-      {h.text ? <span className={styles.text}>{h.text}</span> : null}
+      {h.text ? <span dir="auto" className={styles.text}>{h.text}</span> : null}
     </li>
   );
 }
@@ -41,11 +41,16 @@ function isTime(text: string): boolean {
   return text !== '' && !Number.isNaN(new Date(text).getTime());
 }
 
-export function ConnectionBadge({ connection, flows }: { connection: Connection; flows: number }) {
+export function ConnectionBadge({ connection, working, waiting }: { connection: Connection; working: number; waiting: number }) {
   const { t } = useTranslation();
   return (
     <span role="status">
-      {connection === 'live' ? <Badge tone={flows > 0 ? 'info' : 'success'}>{flows > 0 ? t('team.live.working', { count: flows }) : t('team.live.connected')}</Badge>
+      {connection === 'live' ? (
+        <>
+          {working > 0 || waiting === 0 ? <Badge tone={working > 0 ? 'info' : 'success'}>{working > 0 ? t('team.live.working', { count: working }) : t('team.live.connected')}</Badge> : null}
+          {waiting > 0 ? <> <Badge tone="warning">{t('team.live.waiting', { count: waiting })}</Badge></> : null}
+        </>
+      )
         : connection === 'lost' ? <Badge tone="warning">{t('team.live.lost')}</Badge> : <Badge>{t('team.live.connecting')}</Badge>}
     </span>
   );

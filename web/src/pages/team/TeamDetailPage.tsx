@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { Link, useParams } from 'react-router';
 import { Problem } from '../../api/problem';
 import type { SchemaTeamView } from '../../api/schema';
+import { NotForYou } from '../../app/NotForYou';
 import { useSession } from '../../app/session';
 import { useFormat } from '../../i18n/format';
 import { Button } from '../../ui/Button';
@@ -22,6 +23,11 @@ import styles from './TeamPage.module.css';
 
 /** One team: who is in it, how it works together, and what stops it. */
 export default function TeamDetailPage() {
+  const { t } = useTranslation();
+  return useSession().can('agents:read') ? <OneTeam /> : <NotForYou title={t('nav.team')} />;
+}
+
+function OneTeam() {
   const { t } = useTranslation();
   const { can } = useSession();
   const { name = '' } = useParams();

@@ -3,6 +3,7 @@ import { useEffect, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate, useSearchParams } from 'react-router';
 import type { SchemaAgentView, SchemaTeamView } from '../../api/schema';
+import { NotForYou } from '../../app/NotForYou';
 import { useSession } from '../../app/session';
 import { useFormat } from '../../i18n/format';
 import { Button, IconButton } from '../../ui/Button';
@@ -10,7 +11,7 @@ import { Select } from '../../ui/Field';
 import { Badge, Card, EmptyState, Loading, Page } from '../../ui/Layout';
 import { ErrorNotice, Notice } from '../../ui/Notice';
 import { Said } from '../../ui/Said';
-import { nothing } from './activity';
+import { nothing, withWaiting } from './activity';
 import { AgentDialog } from './AgentForm';
 import { AgentTable } from './AgentTable';
 import { useAgents, useFlows, useTeams } from './data';
@@ -24,6 +25,11 @@ import styles from './TeamPage.module.css';
 
 /** The agents, who may give work to whom, and the work as it flows. */
 export default function TeamPage() {
+  const { t } = useTranslation();
+  return useSession().can('agents:read') ? <Teams /> : <NotForYou title={t('nav.team')} />;
+}
+
+function Teams() {
   const { t } = useTranslation();
   const { can } = useSession();
   const navigate = useNavigate();
@@ -47,11 +53,15 @@ function Team({ agents, teams, problems }: { agents: readonly SchemaAgentView[];
   const { ended, can } = useSession();
   const [search, setSearch] = useSearchParams();
   const [only, setOnly] = useState<string | null>(null);
-  const { state, connection, onArrived } = useLiveActivity(only, ended || !can('chat:read'));
+  const { state: told, connection, onArrived } = useLiveActivity(only, ended || !can('chat:read'));
   const flows = useFlows(can('chat:read'));
   const { refetch } = flows;
+  const { state, waiting } = useMemo(() => withWaiting(told, flows.data?.flows ?? []), [told, flows.data]);
   // A run that begins or ends is listed at once.
-  useEffect(() => { if (state.flows !== nothing.flows) void refetch(); }, [state.flows, refetch]);
+  useEffect(() => { if (told.flows !== nothing.flows) void refetch(); }, [told.flows, refetch]);
+  // One that waits and is heard of again may have been decided.
+  const isWaiting = waiting.size > 0;
+  useEffect(() => { if (isWaiting) void refetch({ cancelRefetch: false }); }, [isWaiting, told.count, refetch]);
   const byName = useMemo(() => new Map(agents.map((a) => [a.name, a])), [agents]);
   const team = teams.find((x) => x.name === search.get('team')) ?? teams.find((x) => x.is_default) ?? teams[0];
   if (!team) return <EmptyState title={t('team.noTeam')}>{t('team.noTeamText')}</EmptyState>;
@@ -61,7 +71,7 @@ function Team({ agents, teams, problems }: { agents: readonly SchemaAgentView[];
       {problems.length > 0 && can('agents:write') ? <Notice tone="warning" title={t('team.problems', { count: problems.length })}><ul className={styles.problems}>{problems.slice(0, 10).map((p) => <li key={p.key + p.message}><code>{p.key}</code> <Said text={p.message} /></li>)}</ul></Notice> : null}
       <div className={styles.split}>
         <TeamCard team={team} teams={teams} byName={byName} choose={choose} state={state} onArrived={onArrived} />
-        <Card title={t('team.live.title')} actions={can('chat:read') ? <ConnectionBadge connection={connection} flows={state.flows.size} /> : undefined}>
+        <Card title={t('team.live.title')} actions={can('chat:read') ? <ConnectionBadge connection={connection} working={state.flows.size - waiting.size} waiting={waiting.size} /> : undefined}>
           {only === null ? null : <Notice action={<Button size="s" onClick={() => { setOnly(null); }}>{t('team.live.all')}</Button>}>{t('team.live.only')}</Notice>}
           <LiveFeed activity={state} agents={byName} />
         </Card>

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { arrived, limits, nothing, show } from './activity';
+import { arrived, limits, nothing, show, withWaiting } from './activity';
 
 const frame = (event_type: string, data: object, flow_id = 'f') => ({ event_type, flow_id, data });
 const thought = (agent_id: string, thought_type: string, more: object = {}) => frame('agent_thought', { agent_id, agent_name: agent_id, message: 'm', thought_type, timestamp: '2026-11-26T08:00:00Z', ...more });
@@ -28,4 +28,16 @@ it('survives any frame, and never grows without an end', () => {
     expect(state.feed.length).toBeLessThanOrEqual(limits.feed);
     expect(state.pulses.length).toBeLessThanOrEqual(limits.pulses);
   }));
+});
+
+it('tells who waits for a person: as the server says it in a thought, and as the list of runs has it', () => {
+  const asks = [frame('message_flow_start', { user_message: 'Post' }), thought('a', 'thinking'), thought('b', 'thinking', { message: 'waits for an approval of http_request' })];
+  const seen = (frames: readonly unknown[], status: string) => {
+    const { state, waiting } = withWaiting(frames.reduce<typeof nothing>(show, nothing), [{ flow_id: 'f', status }]);
+    return [[...state.doing.values()].map((d) => d.mood), [...waiting]];
+  };
+  expect(seen(asks, 'waiting_children')).toEqual([['thinking', 'waiting'], ['f']]);
+  expect(seen([...asks, thought('b', 'thinking', { message: 'uses http_request' })], 'running')).toEqual([['thinking', 'thinking'], []]);
+  expect(seen([asks[0], thought('a', 'responding', { message: 'Which city?' })], 'waiting_input')).toEqual([['waiting'], ['f']]);
+  expect(seen([asks[0], thought('a', 'responding', { message: 'waits for an approval of x' })], 'running')).toEqual([['responding'], []]);
 });

@@ -1,5 +1,5 @@
 /** What the visualisation socket tells, folded into what is to be seen: who works, what goes from whom to whom, and the last things that happened. */
-export type Mood = 'receiving' | 'thinking' | 'responding' | 'forwarding';
+export type Mood = 'receiving' | 'thinking' | 'responding' | 'forwarding' | 'waiting';
 
 export interface Doing {
   mood: Mood;
@@ -39,6 +39,9 @@ export const nothing: ActivityState = { doing: new Map(), flows: new Set(), puls
 
 export const limits = { pulses: 24, feed: 60, flows: 200, text: 300 } as const;
 
+/** The socket has no word for waiting: the server says it in this thought. */
+const waits = 'waits for an approval of ';
+
 const moods: readonly string[] = ['receiving', 'thinking', 'responding', 'forwarding'] satisfies Mood[];
 
 /** Frames come from the server but carry what models and tools wrote: what is not as expected is left out. */
@@ -63,10 +66,11 @@ export function show(state: ActivityState, frame: unknown): ActivityState {
 
 function think(state: ActivityState, flowId: string, data: Record<string, unknown>): ActivityState {
   const agent = text(data['agent_id']);
-  const mood = text(data['thought_type']);
-  if (agent === '' || !isMood(mood)) return state;
+  const said = text(data['thought_type']);
+  if (agent === '' || !isMood(said)) return state;
   const target = text(data['target_agent']);
   const message = text(data['message']);
+  const mood = said === 'thinking' && message.startsWith(waits) ? 'waiting' : said;
   const doing = new Map(state.doing);
   doing.set(agent, { mood, message, flowId, at: state.count });
   let { pulses } = state;
@@ -96,4 +100,17 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 function text(value: unknown): string {
   return typeof value === 'string' ? value.slice(0, limits.text) : '';
+}
+
+/** Of a run itself, not of one below it. */
+const forPeople: readonly string[] = ['waiting_approval', 'waiting_input', 'needs_review'];
+
+/** The same with who waits for a person: by the last thought of a run, or as the list of runs has it. `waiting`: the runs that do. */
+export function withWaiting(state: ActivityState, flows: readonly { flow_id: string; status: string }[]): { state: ActivityState; waiting: ReadonlySet<string> } {
+  const listed = new Set(flows.filter((f) => forPeople.includes(f.status)).map((f) => f.flow_id));
+  const last = new Map<string, Doing>();
+  for (const doing of state.doing.values()) if (doing.at >= (last.get(doing.flowId)?.at ?? 0)) last.set(doing.flowId, doing);
+  const waiting = new Set([...state.flows].filter((f) => listed.has(f) || last.get(f)?.mood === 'waiting'));
+  const doing = new Map([...state.doing].map(([agent, d]) => [agent, listed.has(d.flowId) ? { ...d, mood: 'waiting' as const } : d]));
+  return { state: { ...state, doing }, waiting };
 }

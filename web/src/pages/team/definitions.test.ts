@@ -25,16 +25,16 @@ it('sends members only for the patterns that have them, and only the limits that
   expect(teamDefinition({ ...draft, pattern: 'sequential' })).toMatchObject({ members: ['a', 'b'], entry: null });
 });
 
-// `Required`: a member that the API gets and this page does not know is an error here. A change replaces the whole definition: what the form does not carry would be lost by it.
+// `Required`: a member that the API gets and this page does not know is an error here. A change replaces the whole definition: what the form does not carry would be lost by it. What only GET tells is taken and ignored.
 const agent = {
   name: 'helper', role: 'Helper', description: 'Helps.', instructions: 'Help.', tier: 'fixed', model: 'm', tools: ['calculator'], planned_tools: ['later'], temperature: 0.5,
   output_schema: { type: 'object' } as unknown as Record<string, never>, cache: 'none', specialist: false, capabilities: ['help', 'web research, with sources; in two languages'], avatar: '🔎',
-} satisfies Required<SchemaAgentDefinition>;
+} satisfies Required<Omit<SchemaAgentDefinition, 'missing_tools' | 'teams' | 'source' | 'version'>>;
 const team = {
   name: 'pair', description: 'Two.', pattern: 'group_chat', entry: 'a', members: ['a', 'b'], writer: 'b', selector: 'a', coordinator: 'b', max_rounds: 3, max_parallel: 2,
   edges: { a: ['b'] }, handoffs: { b: ['a'] }, delegate_patterns: { a: 'plan' } as unknown as Record<string, never>,
   limits: { max_steps: 10, max_children: 0, max_depth: 1, max_tokens: 5_000, max_cost_usd: 0.25, max_wall_seconds: 60 } satisfies Required<SchemaTeamLimits>,
-} satisfies Required<SchemaTeamDefinition>;
+} satisfies Required<Omit<SchemaTeamDefinition, 'agents' | 'is_default' | 'source'>>;
 
 it.each([{ cache: 'none' }, { cache: 'public' }, { cache: null }])('gives back everything that was said of an agent, whatever is changed in it: %j', (cache) => {
   const said = { ...agent, ...cache };

@@ -160,7 +160,7 @@ function useColumns(onDo: OnDo, mayWrite: boolean): Column<Fact>[] {
       key: 'fact', header: t('memory.fact'),
       cell: (f) => (
         <Stack below={<><Author fact={f} />, {format.ago(f.created_at)}</>}>
-          {f.text} {f.sensitivity === 'sensitive' ? <Badge tone="info">{t('memory.sensitive')}</Badge> : null} {f.tainted ? <Badge tone="warning">{t('chat.tainted')}</Badge> : null}
+          <bdi>{f.text}</bdi> {f.sensitivity === 'sensitive' ? <Badge tone="info">{t('memory.sensitive')}</Badge> : null} {f.tainted ? <Badge tone="warning">{t('chat.tainted')}</Badge> : null}
         </Stack>
       ),
     },

@@ -35,7 +35,7 @@ export function Proposals({ onWhy, onDecided, onOld }: Props) {
       <ul className={styles.proposals} aria-label={t('memory.proposals')}>
         {rows.map((fact) => (
           <li key={fact.id}>
-            <Stack below={<Author fact={fact} />}>{fact.text} {fact.tainted ? <Badge tone="warning">{t('chat.tainted')}</Badge> : null}</Stack>
+            <Stack below={<Author fact={fact} />}><bdi>{fact.text}</bdi> {fact.tainted ? <Badge tone="warning">{t('chat.tainted')}</Badge> : null}</Stack>
             <div className={styles.acts}>
               <Button size="s" kind="ghost" aria-label={t('memory.whyOf', { fact: fact.text })} onClick={() => { onWhy(fact); }}>{t('memory.why')}</Button>
               <Button size="s" aria-label={t('memory.discardOf', { fact: fact.text })} disabled={decide.isPending} onClick={() => { decide.mutate({ fact, decision: 'discard' }); }}>{t('memory.discard')}</Button>
