@@ -249,7 +249,7 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
             return refusal;
         }
 
-        if (!start.IsNewBranch && (await runs.OnBranchAsync(start.BranchId!, caller.UserId, cancellationToken)).FirstOrDefault() is { } busy)
+        if (!start.IsNewBranch && await runs.OnBranchAsync(start.BranchId!, caller.UserId, cancellationToken) is [var busy, ..])
         {
             if (isFull && message.OnBusy is OnBusy.Interrupt or OnBusy.Rollback)
             {
