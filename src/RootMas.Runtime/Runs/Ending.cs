@@ -77,8 +77,10 @@ internal static class Ending
         {
             var call = run.State.Calls[number];
             var inDoubt = call.Phase is CallPhase.InReview || (call.Phase == CallPhase.Started && call.Effect == "unsafe");
+            var mayHaveLeft = call.Effect == "idempotent"; // in this attempt or in one before it
             run.Emit(
-                new ToolFailed(number, call.Call.Tool, inDoubt ? "in_doubt" : kind, inDoubt ? text + " Its request had left: it may have taken effect." : text, 0),
+                new ToolFailed(number, call.Call.Tool, inDoubt ? "in_doubt" : mayHaveLeft ? "interrupted" : kind,
+                    inDoubt ? text + " Its request had left: it may have taken effect." : mayHaveLeft ? text + " Its request may have left and taken effect." : text, 0),
                 call.Agent);
         }
     }

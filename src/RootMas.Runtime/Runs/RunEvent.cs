@@ -188,7 +188,7 @@ public sealed record ToolCompleted(int Call, string Tool, string Result, bool Ta
     internal override void Fold(RunState state) => state.On(this);
 }
 
-/// <param name="Kind">invalid_arguments, unknown_tool, not_allowed, rights_denied, limit, timeout, error, denied, expired, cancelled, interrupted, tool_unavailable, in_doubt.</param>
+/// <param name="Kind">invalid_arguments, unknown_tool, not_allowed, rights_denied, limit, timeout, error, denied, expired, cancelled, interrupted, tool_unavailable, in_doubt. A call that changes something and is <c>cancelled</c> has not left; one that is <c>interrupted</c> may have.</param>
 /// <param name="Result">The text that the model gets as the call's one result.</param>
 public sealed record ToolFailed(int Call, string Tool, string Kind, string Result, double DurationMs, bool Tainted = false) : RunEvent
 {

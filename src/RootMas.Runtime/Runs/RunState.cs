@@ -69,6 +69,9 @@ public sealed class CallState(ToolCall call, string agent, int turn)
     public int Repeats { get; internal set; }
 
     public DateTimeOffset? RepeatAfter { get; internal set; }
+
+    /// <summary>How often it was to leave, in all attempts.</summary>
+    internal int Starts { get; set; }
 }
 
 /// <summary>Something that stands in a turn's transcript.</summary>

@@ -137,6 +137,7 @@ public sealed partial class RunState
     {
         var call = Calls[e.Call];
         call.Phase = CallPhase.Started;
+        call.Starts++;
         call.Effect = e.Effect;
         call.ToolVersion = e.ToolVersion;
     }

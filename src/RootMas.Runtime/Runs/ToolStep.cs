@@ -116,7 +116,14 @@ internal static class ToolStep
         run.Execution.Fenced.ThrowIfCancellationRequested();
         foreach (var call in changing)
         {
-            Refuse(run, call.State, "cancelled", "The run was cancelled before this call left. Nothing was done.");
+            if (call.State.Starts > 1)
+            {
+                Refuse(run, call.State, "interrupted", "The run was cancelled before this call left once more. An earlier try may have taken effect.");
+            }
+            else
+            {
+                Refuse(run, call.State, "cancelled", "The run was cancelled before this call left. Nothing was done.");
+            }
         }
 
         return true;

@@ -9,7 +9,10 @@ namespace RootMas.Runtime.Tools;
 public sealed partial class KnownUrls : IKnownUrls
 {
     private const int MaxUrls = 10_000;
+    private const int LongestUrl = 4_000;
     private const string ClosesSentence = ".,;:!?)]}*_'»”’…";
+    private const string PartsUrls = ",;)]}*»”’…";
+    private const string EndsUrl = "<>\"`\\|^";
     private readonly HashSet<string> _urls = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
 
@@ -29,7 +32,7 @@ public sealed partial class KnownUrls : IKnownUrls
         foreach (var match in Url().EnumerateMatches(text))
         {
             var readings = ReadingsOf(text.AsSpan(match.Index, match.Length));
-            if (!Stands(readings[^1], shown))
+            if (!Stands(readings, shown))
             {
                 AddRange(readings);
             }
@@ -42,7 +45,7 @@ public sealed partial class KnownUrls : IKnownUrls
         foreach (var match in Url().EnumerateMatches(text))
         {
             var readings = ReadingsOf(text.AsSpan(match.Index, match.Length));
-            if (Stands(readings[^1], shown) && !readings.Exists(Contains))
+            if (Stands(readings, shown) && !readings.Exists(Contains))
             {
                 return true;
             }
@@ -85,7 +88,29 @@ public sealed partial class KnownUrls : IKnownUrls
         }
     }
 
-    private static bool Stands(string shortest, IReadOnlyList<string> shown) => shown.Any(text => text.Contains(shortest, StringComparison.Ordinal));
+    private static bool Stands(List<string> readings, IReadOnlyList<string> shown) => shown.Any(text => readings.Exists(url => StandsIn(url, text)));
+
+    /// <summary>Whole, in one of the readings that a text allows: one that merely begins like a longer URL there is another. Of what is too long for a URL only the beginning was read, and that is enough.</summary>
+    private static bool StandsIn(string url, string text)
+    {
+        for (var at = text.IndexOf(url, StringComparison.Ordinal); at >= 0; at = text.IndexOf(url, at + 1, StringComparison.Ordinal))
+        {
+            if (url.Length >= LongestUrl || MayEnd(text.AsSpan(at + url.Length)))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Whether a URL may end before this: what parts it from the next word or the next URL can be a part of URLs, too, and whoever offers one chooses what follows it.</summary>
+    private static bool MayEnd(ReadOnlySpan<char> rest)
+    {
+        var behind = rest.TrimStart(ClosesSentence);
+        return behind.IsEmpty || behind[0] < ' ' || char.IsWhiteSpace(behind[0]) || EndsUrl.Contains(behind[0])
+            || PartsUrls.Contains(rest[0]) || behind.StartsWith("http://", StringComparison.OrdinalIgnoreCase) || behind.StartsWith("https://", StringComparison.OrdinalIgnoreCase);
+    }
 
     /// <summary>The longest first.</summary>
     private static List<string> ReadingsOf(ReadOnlySpan<char> url)

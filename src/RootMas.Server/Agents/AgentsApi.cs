@@ -32,7 +32,7 @@ internal static class AgentsApi
 
     private static void MapChanges(RouteGroupBuilder agents)
     {
-        agents.MapPost("/api/v1/agents", Create).RequirePermission(Write).Audits("agent.create").Changes(CacheScope.Catalog).WithName("CreateAgent")
+        agents.MapPost("/api/v1/agents", Create).RequirePermission(Write).Audits("agent.create").ShowsAgain().Changes(CacheScope.Catalog).WithName("CreateAgent")
             .Refuses(400, "validation_failed", "The definition is not valid.").Refuses(409, "agent_exists", "There is already an agent of this name.")
             .WithSummary("Add an agent").WithDescription("Checked like the files, stored, and live at once. It joins every team whose edges name '*', unless specialist is false.");
         agents.MapPut("/api/v1/agents/{name}", Replace).RequirePermission(Write).Audits("agent.replace").Changes(CacheScope.Catalog).WithName("ReplaceAgent")

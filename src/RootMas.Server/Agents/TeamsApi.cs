@@ -20,7 +20,7 @@ internal static class TeamsApi
             .WithSummary("List teams").WithDescription("All teams with their pattern, routing graph and limits.");
         teams.MapGet("/api/v1/teams/{name}", Get).RequirePermission(Read).WithName("GetTeam").Refuses(404, "team_not_found", "There is no team of this name.")
             .WithSummary("Read a team").WithDescription("One team with its ETag.");
-        teams.MapPost("/api/v1/teams", Create).RequirePermission(Write).Audits("team.create").Changes(CacheScope.Catalog).WithName("CreateTeam")
+        teams.MapPost("/api/v1/teams", Create).RequirePermission(Write).Audits("team.create").ShowsAgain().Changes(CacheScope.Catalog).WithName("CreateTeam")
             .Refuses(400, "validation_failed", "The definition is not valid.").Refuses(409, "team_exists", "There is already a team of this name.")
             .WithSummary("Add a team").WithDescription("Checked like the files, stored, and live at once.");
         teams.MapPut("/api/v1/teams/{name}", Replace).RequirePermission(Write).Audits("team.replace").Changes(CacheScope.Catalog).WithName("ReplaceTeam")

@@ -246,7 +246,7 @@ internal sealed class BackupDesk(BackupSetup setup)
     {
         if (setup.Options.OffsiteFolder.Length > 0)
         {
-            yield return new BackupFolder("offsite", setup.Tree.Resolve(setup.Options.OffsiteFolder)) { IsElsewhere = true };
+            yield return new BackupFolder("offsite", setup.Tree.Resolve(setup.Options.OffsiteFolder)) { ElsewhereThan = setup.Folder };
         }
 
         if (setup.Options.S3.IsSet)

@@ -1,4 +1,3 @@
-using Npgsql;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Health;
 
@@ -87,7 +86,7 @@ internal sealed partial class BackupSchedule(BackupSetup setup, BackupService se
             return;
         }
 
-        await using var connection = await PostgresCopy.OpenAsync(new NpgsqlConnectionStringBuilder(PostgresConnection.Single(setup.Database)), setup.Policies, stoppingToken);
+        await using var connection = await PostgresCopy.OpenAsync(PostgresConnection.Single(setup.Database), setup.Policies, stoppingToken);
         if (await DatabaseReading.ScalarAsync(connection, null, FormattableString.Invariant($"SELECT pg_try_advisory_lock({LockKey})"), stoppingToken) is not true)
         {
             return; // another instance is at it

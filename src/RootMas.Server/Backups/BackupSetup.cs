@@ -113,8 +113,10 @@ internal sealed class BackupSetup
         }
     }
 
-    private static string FolderOf(SettingsTree tree, BackupOptions options) => options.Folder.Length > 0 ? tree.Resolve(options.Folder) : Path.Combine(tree.DataPath, "backups");
+    /// <summary>Where archives lie here; absolute.</summary>
+    internal static string FolderOf(SettingsTree tree, BackupOptions options) => options.Folder.Length > 0 ? tree.Resolve(options.Folder) : Path.Combine(tree.DataPath, "backups");
 
-    private static bool IsIn(string path, string folder) =>
-        (Path.TrimEndingDirectorySeparator(path) + Path.DirectorySeparatorChar).StartsWith(Path.TrimEndingDirectorySeparator(folder) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+    /// <summary>By name, or by what the name leads to.</summary>
+    internal static bool IsIn(string path, string folder) =>
+        (Path.TrimEndingDirectorySeparator(path) + Path.DirectorySeparatorChar).StartsWith(Path.TrimEndingDirectorySeparator(folder) + Path.DirectorySeparatorChar, StringComparison.Ordinal) || FileOwner.IsIn(path, folder);
 }

@@ -43,8 +43,11 @@ internal sealed class BackupFolder(string name, string path) : IBackupPlace
 
     public string Name => name;
 
-    /// <summary>It lies on another disk and is never made here: where that disk is not mounted, a folder in its place would be one of this machine, and its copies none.</summary>
-    public bool IsElsewhere { get; init; }
+    /// <summary>
+    /// The folder of archives, for one on another disk. That one is never made here: where its disk is not mounted, a folder in its place would be one of this machine, and its copies none.
+    /// Nor may it lead to the folder of archives, where each archive would count as its own copy. Null: this is that folder.
+    /// </summary>
+    public string? ElsewhereThan { get; init; }
 
     public string PathOf(string id) => Path.Combine(path, BackupNames.ArchiveOf(id));
 
@@ -97,9 +100,19 @@ internal sealed class BackupFolder(string name, string path) : IBackupPlace
 
     private void RequireDisk()
     {
-        if (IsElsewhere && !Directory.Exists(path))
+        if (ElsewhereThan is null)
+        {
+            return;
+        }
+
+        if (!Directory.Exists(path))
         {
             throw new BackupException(BackupFailure.Unreachable, $"{path} is not there. Is its disk mounted? The server does not make this folder: make it once, on that disk.");
+        }
+
+        if (BackupSetup.IsIn(path, ElsewhereThan))
+        {
+            throw new BackupException(BackupFailure.Unreachable, $"{path} leads to {ElsewhereThan}, where archives are already, so nothing is copied. Name a folder on another machine's disk in Backups:OffsiteFolder.");
         }
     }
 

@@ -24,7 +24,7 @@ internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms pro
 
     public string EntryName => "database/rootmas.pgdump";
 
-    private NpgsqlConnectionStringBuilder Server => new(PostgresConnection.Single(options));
+    private NpgsqlConnectionStringBuilder Server => PostgresConnection.Single(options);
 
     public Task<DatabaseFacts> CopyAsync(string path, CancellationToken cancellationToken) => ToldAsync(async () =>
     {
@@ -65,8 +65,9 @@ internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms pro
         await MakeAsync(name, cancellationToken);
         try
         {
-            var scratch = new NpgsqlConnectionStringBuilder(PostgresConnection.Single(options)) { Database = name };
-            await using var connection = await OpenAsync(scratch, policies, cancellationToken);
+            var scratch = PostgresConnection.Single(options);
+            scratch.Database = name;
+            await using var connection = await OpenMadeAsync(scratch, cancellationToken);
             var schema = facts.Schema ?? "public";
             if (schema != "public")
             {
@@ -76,7 +77,7 @@ internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms pro
             await LoadScratchAsync(path, scratch, facts, cancellationToken);
             await DatabaseReading.ExecuteAsync(connection, null, $"SET search_path = {Quoted(schema)}", cancellationToken);
             var found = await FactsAsync(connection, null, schema, cancellationToken);
-            scratch.SearchPath = Quoted(schema);
+            scratch.SearchPath = schema == "public" ? scratch.SearchPath : Quoted(schema); // sent with the start of a session, which a pooler refuses
             var database = new PostgresDatabase(options with { ConnectionString = scratch.ConnectionString, PoolMin = 0, PoolMax = 2 }, static _ => Task.CompletedTask, time, NullLogger<PostgresDatabase>.Instance, outbound: policies);
             return new ScratchDatabase(database, found, [], () => new ValueTask(DropAsync(name)));
         }
@@ -150,27 +151,8 @@ internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms pro
     }
 
     /// <summary>A connection without time-outs: counting, copying and moving take as long as they take.</summary>
-    public static async Task<NpgsqlConnection> OpenAsync(NpgsqlConnectionStringBuilder server, OutboundPolicies policies, CancellationToken cancellationToken)
-    {
-        var connection = new NpgsqlConnection(server.ConnectionString);
-        try
-        {
-            await policies.Get("postgres").ExecuteAsync(
-                async token =>
-                {
-                    await connection.OpenAsync(token);
-                    return true;
-                },
-                cancellationToken);
-            await PostgresConnection.PrepareAsync(connection, TimeSpan.Zero, writes: false, cancellationToken);
-            return connection;
-        }
-        catch
-        {
-            await connection.DisposeAsync();
-            throw;
-        }
-    }
+    public static Task<NpgsqlConnection> OpenAsync(NpgsqlConnectionStringBuilder server, OutboundPolicies policies, CancellationToken cancellationToken) =>
+        policies.Get("postgres").ExecuteAsync(async token => await PostgresConnection.OpenAsync(server, TimeSpan.Zero, writes: false, token), cancellationToken).AsTask();
 
     public static string Quoted(string name) => $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
@@ -212,6 +194,19 @@ internal sealed class PostgresCopy(DatabaseOptions options, PostgresPrograms pro
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
         {
             throw new BackupException(BackupFailure.Unable, $"Checking a backup needs a database of its own for a moment, and the user {Server.Username} may not make one. Say as an administrator of PostgreSQL: ALTER ROLE {Quoted(Server.Username ?? "")} CREATEDB.", e);
+        }
+    }
+
+    /// <summary>It is there: where it is not known, something stands between that knows the databases of a list alone.</summary>
+    private async Task<NpgsqlConnection> OpenMadeAsync(NpgsqlConnectionStringBuilder scratch, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await OpenAsync(scratch, policies, cancellationToken);
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.InvalidCatalogName or PostgresErrorCodes.ProtocolViolation)
+        {
+            throw new BackupException(BackupFailure.Unable, $"Checking a backup needs a database of its own for a moment, and the pooler before PostgreSQL does not lead to it ({e.MessageText}). Name * in its list of databases (PgBouncer: [databases]).", e);
         }
     }
 

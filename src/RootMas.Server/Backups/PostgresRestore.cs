@@ -25,12 +25,22 @@ internal sealed class PostgresRestore(BackupSetup setup, BackupManifest manifest
         SELECT 'COLLATION ' || o.oid::regcollation FROM pg_collation o, own WHERE o.collnamespace = own.oid AND o.oid NOT IN (SELECT objid FROM theirs)
         """;
 
+    /// <summary>What a pooler keeps open after a client went does nothing, holds nothing, and last did what lets go of everything (PgBouncer's <c>server_reset_query</c>). Whoever works here also holds a lock.</summary>
     private const string Others = """
         SELECT count(*) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND usename = current_user AND application_name <> 'rootmas-backup'
+          AND (state = 'idle' AND query = 'DISCARD ALL') IS NOT TRUE
         """;
 
-    private NpgsqlConnectionStringBuilder Server => new(PostgresConnection.Single(setup.Database)) { ApplicationName = "rootmas-backup" };
+    private NpgsqlConnectionStringBuilder Server
+    {
+        get
+        {
+            var server = PostgresConnection.Single(setup.Database);
+            server.ApplicationName = "rootmas-backup";
+            return server;
+        }
+    }
 
     /// <summary>What stood in the place, after <see cref="BeginAsync"/>, also where that is the second one; null: nothing.</summary>
     public Replaced? Replaced { get; private set; }
@@ -100,7 +110,7 @@ internal sealed class PostgresRestore(BackupSetup setup, BackupManifest manifest
 
         if (Convert.ToInt64(await DatabaseReading.ScalarAsync(connection, null, Others, cancellationToken), CultureInfo.InvariantCulture) is > 0 and var others)
         {
-            throw new BackupException(BackupFailure.Busy, $"{others} connections of other processes are open on {PostgresConnection.Describe(setup.Database)}. Nothing was changed. Stop every server and worker of this installation, then restore.");
+            throw new BackupException(BackupFailure.Busy, $"{others} connections of other processes are open on {PostgresConnection.Describe(setup.Database)}. Nothing was changed. Stop every server and worker of this installation, then restore. What a pooler keeps open counts too, unless it was reset (DISCARD ALL).");
         }
     }
 

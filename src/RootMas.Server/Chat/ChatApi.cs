@@ -29,7 +29,7 @@ public static class ChatApi
             .Refuses(404, "conversation_not_found", "There is no such conversation, or it is somebody else's.")
             .Refuses(403, "user_not_allowed", "user_id names somebody for whom the caller may not speak.")
             .WithSummary("What was said").WithDescription("Messages of one conversation or of all, oldest first; one's own, or those of a user for whom one speaks.");
-        routes.MapPost("/api/v1/messages/{id}/feedback", RateAsync).RequirePermission("chat:write").AuditsNothing(OwnWork).WithTags("Chat").WithName("RateMessage")
+        routes.MapPost("/api/v1/messages/{id}/feedback", RateAsync).RequirePermission("chat:write").AuditsNothing(OwnWork).WithSecretMembers("reason").WithTags("Chat").WithName("RateMessage")
             .Refuses(404, "message_not_found", "There is no such answer, or it is somebody else's.")
             .WithSummary("Rate an answer").WithDescription("Kept for learning; the last word of a user about an answer counts.");
         routes.MapDelete("/api/v1/messages/{id}/feedback", UnrateAsync).RequirePermission("chat:write").AuditsNothing(OwnWork).WithTags("Chat").WithName("UnrateMessage")
@@ -96,9 +96,18 @@ public static class ChatApi
         }
     }
 
-    /// <summary>The answer is for whoever asked. What a run asks its owner meanwhile is for those who see the run.</summary>
-    private static async ValueTask<RunSummary> ShownAsync(RunSummary run, Caller owner, HttpContext context) =>
-        run.Status.IsFinal() || run.Reason is null || await context.RequestServices.GetRequiredService<ContentReads>().ShowsRunAsync(context, context.Caller(), owner, run.Id) ? run : run with { Reason = null };
+    /// <summary>The answer is for whoever asked. What a run asks its owner meanwhile, and the words of what the answer rests on, are for those who see the run.</summary>
+    private static async ValueTask<RunSummary> ShownAsync(RunSummary run, Caller owner, HttpContext context)
+    {
+        var asks = !run.Status.IsFinal() && run.Reason is not null;
+        var cites = run.Answer is { Citations.Count: > 0 };
+        if ((!asks && !cites) || await context.RequestServices.GetRequiredService<ContentReads>().ShowsRunAsync(context, context.Caller(), owner, run.Id))
+        {
+            return run;
+        }
+
+        return run with { Reason = asks ? null : run.Reason, Answer = run.Answer is { } said ? EventRedaction.AnswerOnly(said) : null };
+    }
 
     private static async Task<IResult> StreamAsync(ChatMessage message, IChatService chat, Subjects subjects, ContentReads reads, HttpContext context)
     {

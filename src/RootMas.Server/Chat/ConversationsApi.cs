@@ -101,12 +101,12 @@ public static class ConversationsApi
     private static async Task<Results<Created<ConversationAnswer>, Problem>> CreateAsync(
         NewConversationRequest request, ConversationStore store, AgentCatalog catalog, HttpContext context)
     {
-        if (await RefuseTeamAsync(catalog, request.Team, context) is { } refusal)
+        var (owner, key) = (context.Caller().UserId, context.Idempotency());
+        if (key?.Made is null && await RefuseTeamAsync(catalog, request.Team, context) is { } refusal)
         {
             return refusal;
         }
 
-        var (owner, key) = (context.Caller().UserId, context.Idempotency());
         var made = key?.Made is { } earlier
             ? await store.FindAsync(earlier, owner, context.RequestAborted)
             : await store.CreateAsync(owner, request.Title ?? "", request.Team, key?.Making("conversation"), context.RequestAborted);

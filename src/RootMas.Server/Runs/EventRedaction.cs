@@ -60,30 +60,21 @@ internal static class EventRedaction
     }
 
     /// <summary>
-    /// A stream for whoever may have the answer and nothing else: its text as it is written, and whole at the end, without what it may rest on. What was asked and remembered, what tools gave and what the model thought is not in it.
+    /// A stream for whoever may have the answer and nothing else: its text as <c>message.completed</c> has it, without the words of what it rests on. What was asked and remembered, what tools gave and what the model thought is not in it,
+    /// and no live pieces: what a model writes is known to be the answer only once it has written no call and nobody else goes on.
     /// </summary>
     public static async IAsyncEnumerable<StreamItem> AnswerOnly(IAsyncEnumerable<StreamItem> items, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await foreach (var item in items.WithCancellation(cancellationToken))
+        await foreach (var item in WithoutPieces(items, cancellationToken))
         {
-            if (item.Type == "message.delta")
-            {
-                yield return item;
-            }
-            else if (item.Type == "message.snapshot")
-            {
-                yield return RunJson.DeserializePiece(item.Json.Span) is MessageSnapshot { Reasoning: not null } said ? item with { Json = RunJson.Serialize(said with { Reasoning = null }) } : item;
-            }
-            else if (item.Type == "message.completed")
-            {
-                yield return RunJson.DeserializeEvent(item.Json.Span) is MessageCompleted said ? item with { Json = RunJson.Serialize(said with { Documents = null, Facts = null }) } : item;
-            }
-            else if (!Live.Contains(item.Type))
-            {
-                yield return item with { Json = Redact(item.Json.Span) };
-            }
+            var said = item.Type == "message.completed" ? RunJson.DeserializeEvent(item.Json.Span) as MessageCompleted : null;
+            yield return item with { Json = said is null ? Redact(item.Json.Span) : RunJson.Serialize(AnswerOnly(said)) };
         }
     }
+
+    /// <summary>An answer without the words of what it rests on: where these stand it says.</summary>
+    public static MessageCompleted AnswerOnly(MessageCompleted said) =>
+        said with { Citations = [.. said.Citations.Select(static c => c with { Title = null, Excerpt = null })], Documents = null, Facts = null };
 
     /// <summary>Stored events only.</summary>
     public static async IAsyncEnumerable<StreamItem> WithoutPieces(IAsyncEnumerable<StreamItem> items, [EnumeratorCancellation] CancellationToken cancellationToken)

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using RootMas.Server.Identity.Audit;
 using RootMas.Server.Platform.Data;
+using RootMas.Server.Platform.Idempotency;
 
 namespace RootMas.Server.Runs;
 
@@ -18,25 +19,35 @@ internal sealed class RunSharing(IDatabase database, IEnumerable<IRunTransaction
     private const string IsShared = $"SELECT 1 FROM runs s WHERE s.id = @root AND {RunReader.IsOpen}";
 
     /// <summary>Of a root run. What stands already is left as it is, and written down once.</summary>
-    public Task ShareAsync(string runId, string ownerId, AuditWrite record, CancellationToken cancellationToken) => database.WriteAsync(
+    /// <param name="also">Written in the same transaction, also where it stands already.</param>
+    public Task ShareAsync(string runId, string ownerId, AuditWrite record, Made? also, CancellationToken cancellationToken) => database.WriteAsync(
         async session =>
         {
-            if (await session.Prepared(Share).Set("id", runId).Set("owner", ownerId).Set("now", session.Now).ListAsync(static row => row.StringOrNull(0)) is not [var conversation])
+            await ShareAsync(session, runId, ownerId, record);
+            if (also is not null)
             {
-                return;
+                await also(session, runId);
             }
-
-            if (conversation is not null)
-            {
-                foreach (var participant in participants)
-                {
-                    await participant.OnSharedAsync(session, conversation, ownerId);
-                }
-            }
-
-            await record(session);
         },
         cancellationToken);
+
+    private async ValueTask ShareAsync(DbSession session, string runId, string ownerId, AuditWrite record)
+    {
+        if (await session.Prepared(Share).Set("id", runId).Set("owner", ownerId).Set("now", session.Now).ListAsync(static row => row.StringOrNull(0)) is not [var conversation])
+        {
+            return;
+        }
+
+        if (conversation is not null)
+        {
+            foreach (var participant in participants)
+            {
+                await participant.OnSharedAsync(session, conversation, ownerId);
+            }
+        }
+
+        await record(session);
+    }
 
     /// <param name="ownerId">Null: whoever owns it (administrators).</param>
     public Task StopAsync(string runId, string? ownerId, AuditWrite record, CancellationToken cancellationToken) => database.WriteAsync(

@@ -12,7 +12,7 @@ internal static class RunSharingApi
 {
     public static void Map(RouteGroupBuilder runs)
     {
-        Refuses404(runs.MapPost("/{id}/share", Share)).RequirePermission("chat:write").Audits("run.share").WithSecretMembers(RunView.Said).WithName("ShareRun")
+        Refuses404(runs.MapPost("/{id}/share", Share)).RequirePermission("chat:write").Audits("run.share").ShowsAgain().WithName("ShareRun")
             .Refuses(404, RunProblems.NoConversation, "Its conversation was deleted.").Refuses(409, "not_a_root_run", "It is a part of another run.")
             .WithSummary("Share a run").WithDescription("Only its owner. From then on everybody who is signed in (bots are not) and knows the id reads the run and those below it: question, answer, steps, events, cost, also what these quote of documents that others may not open. Facts remembered about the owner and summaries of earlier messages are redacted. It is in nobody's list, and nobody else decides, answers, stops or repeats anything. Other runs of the conversation stay as they were.");
         Refuses404(runs.MapDelete("/{id}/share", Stop)).RequirePermission("chat:write").Audits("run.unshare").WithName("UnshareRun")
@@ -23,7 +23,7 @@ internal static class RunSharingApi
 
     private static async Task<Results<Ok<RunView>, Problem>> Share([Description("Id of the run.")] string id, IMessageProcessor runs, RunSharing sharing, HttpContext context)
     {
-        var owner = context.Caller().UserId;
+        var (owner, key) = (context.Caller().UserId, context.Idempotency());
         if (await runs.FindAsync(id, owner, context.RequestAborted) is not { } run)
         {
             return RunAccess.NotFound();
@@ -34,7 +34,11 @@ internal static class RunSharingApi
             return Problems.Conflict("not_a_root_run", $"This run is a part of another. Nothing was done. Share {run.RootRunId}: this one is read with it.");
         }
 
-        await sharing.ShareAsync(id, owner, Row(context, "run.share", id), context.RequestAborted);
+        if (key?.Made is null)
+        {
+            await sharing.ShareAsync(id, owner, Row(context, "run.share", id), key?.Making("run"), context.RequestAborted);
+        }
+
         return await runs.FindAsync(id, owner, context.RequestAborted) is { } now ? TypedResults.Ok(await RunsApi.ViewAsync(runs, now, withContent: true, context.RequestAborted)) : RunAccess.NotFound();
     }
 

@@ -22,9 +22,6 @@ public sealed record RunView
 {
     private const int LongestTitle = 120;
 
-    /// <summary>Members that are words of people and models: they are not kept beside the run, with which they go.</summary>
-    internal static readonly string[] Said = ["title", "answer", "reason"];
-
     /// <summary>Id of the run.</summary>
     /// <example>0198f2c4-7a11-7cc3-9b3e-0d1f5a2b6c70</example>
     public required string Id { get; init; }

@@ -42,7 +42,7 @@ internal static class RunsApi
     private static void MapVerbs(RouteGroupBuilder runs)
     {
         const string missing = "There is no such run, or it is somebody else's.";
-        MayNameUser(runs.MapPost("/{id}/cancel", Cancel)).RequirePermission(Write).AuditsNothing(OwnLog).WithSecretMembers(RunView.Said).WithName("CancelRun").Refuses(404, "run_not_found", missing)
+        MayNameUser(runs.MapPost("/{id}/cancel", Cancel)).RequirePermission(Write).AuditsNothing(OwnLog).ShowsAgain().WithName("CancelRun").Refuses(404, "run_not_found", missing)
             .WithSummary("Cancel a run").WithDescription("The run and its descendants stop within a second, also at the model's provider; the text so far is kept. A run that has ended is left as it is.");
         MayNameUser(runs.MapPost("/{id}/retry", Retry)).RequirePermission(Write).AuditsNothing(OwnLog).ShowsAgain().WithName("RetryRun").Refuses(404, "run_not_found", missing)
             .Refuses(404, RunProblems.NoConversation, "Its conversation was deleted.").Refuses(409, "run_not_final", "The run has not ended.").Refuses(409, "not_a_root_run", "It is a part of another run.").Refuses(409, "branch_busy", "Its branch has an unfinished run, or another retry of the same message works.")
@@ -189,7 +189,12 @@ internal static class RunsApi
             return refusal!;
         }
 
-        await runs.CancelAsync(id, run.OwnerId, body?.Reason ?? "Cancelled by the user.", keepText: true, context.RequestAborted);
+        if (context.Idempotency()?.Made is null)
+        {
+            await runs.CancelAsync(id, run.OwnerId, body?.Reason ?? "Cancelled by the user.", keepText: true, context.RequestAborted);
+            await context.NameAfterwardsAsync("run", id); // a run is cancelled in several transactions, and nothing changes if it is told twice
+        }
+
         var now = await runs.FindAsync(id, run.OwnerId, context.RequestAborted) ?? run;
         return TypedResults.Accepted($"/api/v1/runs/{id}", await ViewAsync(runs, now, withContent: context.Caller().UserId == run.OwnerId, context.RequestAborted));
     }

@@ -149,7 +149,13 @@ public sealed class BackupPlacesTests
         if (OperatingSystem.IsLinux())
         {
             await cli.RunAsync("doctor");
-            Assert.Contains($"· off-site backups: {away} is on the same disk as {installation.Data}", cli.Output.ToString(), StringComparison.Ordinal);
+            Assert.Contains($"· off-site backups: {away} is on the same disk as {installation.Backups}:", cli.Output.ToString(), StringComparison.Ordinal);
+
+            // What counts is where archives are, also before the first one.
+            var archives = Path.Combine(elsewhere.Path, "archives");
+            cli.Environment["ROOTMAS__Backups__Folder"] = archives;
+            await cli.RunAsync("doctor");
+            Assert.Contains($"· off-site backups: {away} is on the same disk as {archives}:", cli.Output.ToString(), StringComparison.Ordinal);
         }
     }
 
@@ -169,6 +175,48 @@ public sealed class BackupPlacesTests
 
         installation.Settings["Backups:OffsiteFolder"] = installation.Backups + "-elsewhere";
         Assert.Equal(installation.Backups, installation.Setup().Folder);
+    }
+
+    [Fact]
+    public async Task A_link_to_the_folder_of_archives_is_no_other_place_either()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return;
+        }
+
+        using var elsewhere = new TempFolder();
+        var link = Path.Combine(elsewhere.Path, "link");
+        await using var installation = await MadeAsync("Backups:OffsiteFolder", link);
+        installation.Settings["Backups:KeepLocal"] = "1";
+        Directory.CreateDirectory(link);
+        var desk = installation.Desk(); // of a server that runs: the folder becomes a link under it
+        await desk.CreateAsync("manual", verify: false, default);
+        Directory.Delete(link, recursive: true);
+        Directory.CreateSymbolicLink(link, installation.Backups);
+        for (var i = 0; i < 2; i++)
+        {
+            var (_, warnings) = await desk.CreateAsync("manual", verify: false, default);
+            Assert.StartsWith($"offsite: {link} leads to {installation.Backups}", Assert.Single(warnings), StringComparison.Ordinal);
+        }
+
+        // Each is the only copy there is.
+        Assert.Equal(3, Directory.GetFiles(installation.Backups, "*.tar.gz").Length);
+
+        // And no start or command takes it, nor a folder in it.
+        Directory.CreateDirectory(Path.Combine(installation.Backups, "copies"));
+        using var cli = installation.Cli();
+        foreach (var inside in (string[])[link, Path.Combine(link, "copies")])
+        {
+            cli.Environment["ROOTMAS__Backups__OffsiteFolder"] = inside;
+            Assert.Equal(2, await cli.RunAsync("config", "check"));
+            Assert.Contains("Backups:OffsiteFolder: is ", cli.Notes.ToString(), StringComparison.Ordinal);
+        }
+
+        var other = Path.Combine(elsewhere.Path, "other");
+        Directory.CreateSymbolicLink(other, Path.Combine(installation.Backups, "copies"));
+        cli.Environment["ROOTMAS__Backups__OffsiteFolder"] = other;
+        Assert.Equal(2, await cli.RunAsync("config", "check"));
     }
 
     [Fact]

@@ -22,7 +22,7 @@ public sealed class BackupsOnPostgresTests() : BackupTests(DatabaseKind.Postgres
         await File.WriteAllTextAsync(program, "#!/bin/sh\necho \"trusts ${PGSSLROOTCERT:-none}\" >&2\nexit 1\n");
         FileModes.Set(program, (UnixFileMode)0x1C0);
         var server = PostgresConnection.Single(new DatabaseOptions { Kind = DatabaseKind.Postgres, ConnectionString = $"postgres://u@db.example/rootmas?sslmode={mode}{also}" });
-        var said = await Assert.ThrowsAsync<BackupException>(() => PostgresPrograms.RunAsync(new PostgresProgram(program, major, $"{major}.1"), new(server), [], null, null, default));
+        var said = await Assert.ThrowsAsync<BackupException>(() => PostgresPrograms.RunAsync(new PostgresProgram(program, major, $"{major}.1"), server, [], null, null, default));
         Assert.Contains($"trusts {trusted}", said.Message, StringComparison.Ordinal);
     }
 
@@ -91,6 +91,30 @@ public sealed class BackupsOnPostgresTests() : BackupTests(DatabaseKind.Postgres
         await live.Server.ExecuteAsync($"REASSIGN OWNED BY {who} TO postgres", live.Database);
         await live.Server.ExecuteAsync($"DROP OWNED BY {who}", live.Database);
         await live.Server.ExecuteAsync($"DROP ROLE {who}");
+    }
+
+    [PgBouncerFact]
+    public async Task Through_a_pooler_backups_are_made_checked_and_restored_beside_what_it_keeps_open()
+    {
+        await using var installation = await Installation.NewAsync();
+        await using var strict = await PgBouncer.StartAsync(installation.Server, installation.Database);
+        await using var bouncer = await PgBouncer.StartAsync(installation.Server);
+        installation.Settings["Database:ConnectionString"] = $"postgres://postgres@127.0.0.1:{bouncer.Port}/{installation.Database}";
+        await using (await installation.StartAsync())
+        {
+            // Makes keys and a database, and leaves the pooler's connections open.
+        }
+
+        var made = await installation.BackUpAsync();
+        Assert.True(made.Verification!.Ok);
+        Assert.NotEqual(0, await installation.CountAsync("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"));
+        await installation.RestoreAsync(made.Id, force: true);
+
+        // One that leads to the installation's database alone.
+        installation.Settings["Database:ConnectionString"] = $"postgres://postgres@127.0.0.1:{strict.Port}/{installation.Database}";
+        var (record, warnings) = await installation.Desk().CreateAsync("manual", verify: true, default);
+        Assert.Null(record.Verification);
+        Assert.Contains("Name * in its list of databases", Assert.Single(warnings), StringComparison.Ordinal);
     }
 
     [PostgresFact]

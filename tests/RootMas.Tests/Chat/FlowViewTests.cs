@@ -46,6 +46,14 @@ public sealed class FlowViewTests
     public void A_failed_run_completes_the_flow_with_its_reason() =>
         Assert.Equal("No model.", Show(new RunFailed("no_answer", "No model."), "root", "a").Single().GetProperty("data").GetProperty("final_response").GetString());
 
+    /// <summary>The web app knows by these words that a run waits (web/src/pages/team/activity.ts).</summary>
+    [Fact]
+    public void A_call_that_waits_for_a_person_says_so()
+    {
+        var asked = new ApprovalRequested("id", 1, "http_request", default, "hash", "user", "It sends.", "1", null, DateTimeOffset.UnixEpoch);
+        Assert.Equal("waits for an approval of http_request", Show(asked, "root", "a").Single().GetProperty("data").GetProperty("message").GetString());
+    }
+
     private static string? Type(JsonElement frame) => frame.GetProperty("event_type").GetString();
 
     private List<JsonElement> Show(RunEvent e, string run, string agent)

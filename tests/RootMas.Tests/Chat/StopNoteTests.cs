@@ -1,6 +1,8 @@
 using System.Net;
 using System.Text.Json;
 using RootMas.LlmSimulator;
+using RootMas.Runtime.Runs;
+using RootMas.Server.Chat;
 using RootMas.Server.Platform.Data;
 using RootMas.Tests.Support;
 
@@ -89,6 +91,72 @@ public abstract class StopNoteTests(DatabaseKind kind) : OnDatabase(kind)
         await world.EventsAsync(second.GetProperty("run_id").GetString()!);
         Assert.Equal(["go", "instead"], Said(world.Sim.Calls[^1]));
     }
+
+    /// <summary>A call that changes something and was refused before it left has another kind than one that left, whether it may be repeated or not.</summary>
+    [DatabaseFact]
+    public async Task A_call_that_did_not_leave_is_not_told_and_one_that_may_have_is_in_doubt()
+    {
+        await using var h = new RunsHarness();
+        var run = await h.OwnedAsync();
+        await run.AppendAsync(RunStatus.Running, [.. new[] { "idempotent", "unsafe", "idempotent", "unsafe", "read" }.Select(static (effect, i) => Begins(i + 1, $"tool{i + 1}", effect))]);
+        await run.AppendAsync(RunStatus.Running, Failed(1, "cancelled"), Failed(2, "cancelled"), Failed(3, "interrupted"), Failed(4, "error"), Failed(5, "cancelled"));
+        var note = await NoteAsync(h, run.Id);
+        Assert.Contains(": tool3 (in doubt: it may have taken effect); tool4 (failed). ", note!.Text, StringComparison.Ordinal);
+        Assert.False(note.Tainted);
+    }
+
+    [DatabaseFact]
+    public async Task Of_many_calls_the_latest_of_the_whole_tree_are_named_and_above_all_those_that_are_not_safe_to_repeat()
+    {
+        await using var h = new RunsHarness();
+        var root = await h.OwnedAsync();
+        await root.AppendAsync(RunStatus.Running, Begins(1, "pay", "unsafe"), Done(1));
+        var child = await h.OwnedAsync(new NewRun
+        {
+            RunId = Guid.CreateVersion7().ToString(), OwnerId = "alice", RootRunId = root.Id, ParentRunId = root.Id, ParentKey = "part", Depth = 1, Team = "test", EntryAgent = "solo",
+            SnapshotHash = (await h.Ownership.RowAsync(root.Id, default))!.SnapshotHash, Input = "task", CreatedAt = h.Clock.GetUtcNow(),
+        });
+        for (var i = 1; i <= 25; i++)
+        {
+            await child.AppendAsync(RunStatus.Running, Begins(i, $"note{i}", "idempotent"), Done(i));
+        }
+
+        await root.AppendAsync(RunStatus.Running, Begins(2, "send", "idempotent"), Done(2));
+        var named = string.Join("; ", Enumerable.Range(8, 18).Select(static i => $"note{i} (done)"));
+        Assert.Contains($": 7 others; pay (done); {named}; send (done). ", (await NoteAsync(h, root.Id))!.Text, StringComparison.Ordinal);
+    }
+
+    [DatabaseFact]
+    public async Task Long_arguments_and_results_and_events_that_cannot_be_read_keep_no_run_from_its_end()
+    {
+        await using var h = new RunsHarness();
+        var run = await h.OwnedAsync();
+        var words = new string('w', 50_000);
+        await run.AppendAsync(RunStatus.Running, Begins(1, "read", "read", new { effect = "unsafe", words }), Begins(2, "send", "unsafe", new { words, tool = "fake", effect = "read" }), Begins(3, "gone", "unsafe", new { }));
+        await run.AppendAsync(RunStatus.Running, Done(1) with { Result = $"\"tainted\":true {words}" }, Done(2) with { Result = words }, Done(3));
+        await h.Database.WriteAsync(
+            async session =>
+            {
+                await session.Prepared("update run_events set json = @json where run_id = @id and seq = 8").Set("json", "{\"type\":\"tool.com"u8.ToArray()).Set("id", run.Id).RunAsync();
+            },
+            default);
+        var note = await NoteAsync(h, run.Id);
+        Assert.Contains(": send (done); gone (in doubt: it may have taken effect). ", note!.Text, StringComparison.Ordinal);
+        Assert.False(note.Tainted);
+
+        await run.AppendAsync(RunStatus.Running, Begins(4, "fetch", "read"), Done(4) with { Tainted = true });
+        Assert.True((await NoteAsync(h, run.Id))!.Tainted);
+    }
+
+    private static Task<StopNote?> NoteAsync(RunsHarness h, string run) =>
+        h.Database.ReadAsync(session => StopNote.OfAsync(session, run, new RunCancelled("enough")), default);
+
+    private static ToolStarted Begins(int call, string tool, string effect, object? arguments = null) =>
+        new(call, tool, JsonSerializer.SerializeToElement(arguments ?? new { }), effect, $"key:{call}", "1");
+
+    private static ToolCompleted Done(int call) => new(call, "tool", "done", false, 1);
+
+    private static ToolFailed Failed(int call, string kind) => new(call, "tool", kind, "no", 0);
 
     private static Task<ChatWorld> StartAsync(string script) => ChatWorld.StartAsync(script, configure: static o => o.Settings["Outbound:Allow"] = "127.0.0.1");
 

@@ -49,6 +49,7 @@ public sealed class DeafStepTests
 
     [Theory]
     [InlineData(ToolEffect.Read, "cancelled")]
+    [InlineData(ToolEffect.Idempotent, "interrupted")]
     [InlineData(ToolEffect.Unsafe, "in_doubt")]
     public async Task A_run_with_a_deaf_call_is_cancelled_all_the_same(ToolEffect effect, string kind)
     {

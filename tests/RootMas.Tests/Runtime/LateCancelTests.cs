@@ -30,6 +30,23 @@ public sealed class LateCancelTests
     }
 
     [Fact]
+    public async Task A_cancel_just_before_a_call_leaves_once_more_does_not_say_that_nothing_was_done()
+    {
+        var act = new TestTool("act", static text => text + " done").With(ToolEffect.Idempotent);
+        using var host = Host(act, static j => new LateJournal(j, isCancelled: true, begin: 2));
+        host.LeaseLeft = () => host.Log.Any(static e => e is ToolStarted) ? TimeSpan.MinValue : TimeSpan.MaxValue;
+        Assert.Equal(RunExit.Stopped, await host.AttemptAsync()); // its begin is on disk, and nobody knows whether it left
+        host.LeaseLeft = static () => TimeSpan.MaxValue;
+        Assert.Equal(RunExit.Final, await host.AttemptAsync());
+
+        Assert.Equal(2, host.Log.OfType<ToolStarted>().Count());
+        var failed = Assert.Single(host.Log.OfType<ToolFailed>());
+        Assert.Equal("interrupted", failed.Kind);
+        Assert.DoesNotContain("Nothing was done", failed.Result, StringComparison.Ordinal);
+        HistoryRules.Check(host.Log);
+    }
+
+    [Fact]
     public async Task Nothing_is_read_where_nothing_was_said()
     {
         var act = new TestTool("act", static text => text + " done").With(ToolEffect.Unsafe);
@@ -44,15 +61,17 @@ public sealed class LateCancelTests
         new(new ScriptedChatClient(static asked => asked.ToolResult is null ? [Call("act", new { text = "it" })] : [Say("end")]), TestTeams.Of(PatternKind.Direct, ["solo"], [act]), [act], journal: journal);
 
     /// <summary>The cancel is there before tool.started is, nobody pokes the run, and to read it takes a while.</summary>
-    private sealed class LateJournal(InMemoryRunJournal inner, bool isCancelled) : IRunJournal
+    /// <param name="begin">Which tool.started it is, of those that are written.</param>
+    private sealed class LateJournal(InMemoryRunJournal inner, bool isCancelled, int begin = 1) : IRunJournal
     {
         private int _reads;
+        private int _begins;
 
         public int Reads => _reads;
 
         public ValueTask<AppendResult> AppendAsync(RunAppend append, CancellationToken cancellationToken)
         {
-            if (isCancelled && append.Events.Any(static e => e.Event is ToolStarted))
+            if (isCancelled && append.Events.Any(static e => e.Event is ToolStarted) && ++_begins == begin)
             {
                 inner.Poked = static _ => { };
                 Assert.True(inner.Tell(append.RunId, "cancel", new CancelRequested("rolled back", "ann", KeepText: false)));

@@ -15,12 +15,12 @@ public sealed class PgBouncer : IAsyncDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("rootmas-pgbouncer-").FullName;
     private readonly Process _keeper;
 
-    private PgBouncer(int server)
+    private PgBouncer(int server, string databases)
     {
         var settings = Path.Combine(_folder, "pgbouncer.ini");
         File.WriteAllText(settings, $"""
             [databases]
-            * = host=127.0.0.1 port={server.ToString(CultureInfo.InvariantCulture)} user=postgres
+            {databases} = host=127.0.0.1 port={server.ToString(CultureInfo.InvariantCulture)} user=postgres
             [pgbouncer]
             listen_addr = 127.0.0.1
             listen_port = {Port.ToString(CultureInfo.InvariantCulture)}
@@ -54,9 +54,10 @@ public sealed class PgBouncer : IAsyncDisposable
 
     public int Port { get; } = ServerProcess.FreePort();
 
-    public static async Task<PgBouncer> StartAsync(PostgresServer server)
+    /// <param name="databases">The name of the one that it leads to; *: all.</param>
+    public static async Task<PgBouncer> StartAsync(PostgresServer server, string databases = "*")
     {
-        var bouncer = new PgBouncer(server.Port);
+        var bouncer = new PgBouncer(server.Port, databases);
         await Wait.UntilAsync(static b => b.AnswersAsync(), bouncer, "PgBouncer did not start");
         return bouncer;
     }

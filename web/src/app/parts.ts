@@ -25,8 +25,11 @@ globalThis.addEventListener?.('error', ({ target }) => {
   target.remove();
 }, true);
 
+const fetching = new Map<string, Promise<void>>();
+
+/** Whoever asks while it is under way waits for the same: two sheets would be two times in the page. */
 function fetchStyle(href: string): Promise<void> {
-  return new Promise((resolve, reject) => {
+  const begun = fetching.get(href) ?? new Promise<void>((resolve, reject) => {
     const link = document.createElement('link');
     link.onload = () => {
       missing.delete(href);
@@ -36,7 +39,21 @@ function fetchStyle(href: string): Promise<void> {
     link.rel = 'stylesheet';
     link.href = href;
     document.head.append(link);
-  });
+  }).finally(() => { fetching.delete(href); });
+  fetching.set(href, begun);
+  return begun;
+}
+
+/** Those of other parts are tried too, for parts share styles, but are not waited for long: one that does not come is for its own part to say. */
+async function fetchStyles(own: ReadonlySet<string>): Promise<void> {
+  const all = [...missing];
+  const others = Promise.allSettled(all.filter((href) => !own.has(href)).map(fetchStyle));
+  await Promise.all(all.filter((href) => own.has(href)).map(fetchStyle));
+  if (all.some((href) => !own.has(href))) await Promise.race([others, new Promise((resolve) => { setTimeout(resolve, 1_000); })]);
+}
+
+function sheets(): string[] {
+  return typeof document === 'undefined' ? [] : [...document.querySelectorAll<HTMLLinkElement>('link[rel=stylesheet]')].map((link) => link.href);
 }
 
 /**
@@ -44,9 +61,20 @@ function fetchStyle(href: string): Promise<void> {
  * before an upgrade, and that is for the error page to say.
  */
 export async function loadPart<T>(part: () => Promise<T>): Promise<T> {
+  const own = new Set<string>();
   const load = async () => {
-    await Promise.all([...missing].map(fetchStyle));
-    return part();
+    await fetchStyles(own);
+    const before = new Set(sheets());
+    const loading = part(); // adds the links of its styles at once
+    sheets().filter((href) => !before.has(href)).forEach((href) => own.add(href));
+    try {
+      return await loading;
+    } catch (error) {
+      // One that another part had begun to fetch is named by the failure alone.
+      const said = String(error);
+      [...missing].filter((href) => said.endsWith(href)).forEach((href) => own.add(href));
+      throw error;
+    }
   };
   try {
     return await load();

@@ -58,8 +58,7 @@ internal static class BrokerChecks
     {
         try
         {
-            await using var connection = new NpgsqlConnection(PostgresConnection.Single(options));
-            await connection.OpenAsync(cancellationToken);
+            await using var connection = await PostgresConnection.OpenAsync(options, writes: false, cancellationToken);
             await using var command = new NpgsqlCommand(InstallationId.MadeAt, connection);
             return await command.ExecuteScalarAsync(cancellationToken) is long made ? InstallationId.Of(UnixTime.FromMicros(made)) : null;
         }

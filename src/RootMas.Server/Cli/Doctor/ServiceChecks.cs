@@ -58,8 +58,7 @@ internal static class ServiceChecks
     {
         try
         {
-            await using var connection = new NpgsqlConnection(PostgresConnection.Single(options));
-            await connection.OpenAsync(cancellationToken);
+            await using var connection = await PostgresConnection.OpenAsync(options, writes: false, cancellationToken);
             var before = patient.Clock.GetUtcNow();
             await using var command = new NpgsqlCommand("select clock_timestamp(), current_setting('max_connections')::int, case when pg_is_in_recovery() then 'a standby that takes no writes' when current_setting('transaction_read_only')::boolean then 'set to take no writes (default_transaction_read_only)' end", connection);
             await using var row = await command.ExecuteReaderAsync(cancellationToken);
@@ -92,7 +91,7 @@ internal static class ServiceChecks
         try
         {
             var program = await new PostgresPrograms(tree.Take<BackupOptions>("Backups").PostgresPrograms, tree.Variables.Get("PATH")).FindAsync(What, serverMajor, cancellationToken);
-            await PostgresPrograms.RunAsync(program, new NpgsqlConnectionStringBuilder(PostgresConnection.Single(options)), ["--schema-only", "--exclude-schema=*", "--no-password"], null, null, cancellationToken);
+            await PostgresPrograms.RunAsync(program, PostgresConnection.Single(options), ["--schema-only", "--exclude-schema=*", "--no-password"], null, null, cancellationToken);
             return Finding.Ok(What, $"version {program.Version}, {program.Path}");
         }
         catch (BackupException e) when (e.Failure == BackupFailure.Failed)
@@ -117,11 +116,11 @@ internal static class ServiceChecks
 
         if (options.OffsiteFolder.Length > 0)
         {
-            var folder = tree.Resolve(options.OffsiteFolder);
+            var (folder, archives) = (tree.Resolve(options.OffsiteFolder), BackupSetup.FolderOf(tree, options));
             yield return !Directory.Exists(folder)
                 ? Finding.Note(What, $"{folder} is not there", "Is its disk mounted? The server does not make this folder, so that a disk that is missing is noticed: make it once, on that disk.")
-                : FileOwner.ShareDisk(folder, tree.DataPath)
-                    ? Finding.Note(What, $"{folder} is on the same disk as {tree.DataPath}: what takes the one takes the other", "Is the disk mounted that it should be on? Name a folder on that disk, not the one that it is mounted at: this one is there without it.")
+                : FileOwner.ShareDisk(folder, Existing(archives))
+                    ? Finding.Note(What, $"{folder} is on the same disk as {archives}: what takes the one takes the other", "Is the disk mounted that it should be on? Name a folder on that disk, not the one that it is mounted at: this one is there without it.")
                     : Finding.Ok(What, folder) with { Hint = File.Exists(Unit) ? OfTheUnit : "" };
         }
 
@@ -134,6 +133,9 @@ internal static class ServiceChecks
             yield return Finding.Note(What, "none: archives are on this machine only", "Name Backups:OffsiteFolder or Backups:S3:Endpoint (docs/backups.md).");
         }
     }
+
+    /// <summary>A folder that is yet to be made will be on the disk of the next one above it.</summary>
+    private static string Existing(string folder) => Directory.Exists(folder) || Path.GetDirectoryName(folder) is not { } above ? folder : Existing(above);
 
     /// <summary>Without the operator's key an archive cannot bring back what the server's keys protect, and a check of it still finds it whole.</summary>
     private static IEnumerable<Finding> BackupKey(SettingsTree tree)

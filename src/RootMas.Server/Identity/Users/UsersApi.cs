@@ -19,7 +19,7 @@ public static class UsersApi
         var users = routes.MapGroup("/api/v1/users").WithTags("Users");
         users.MapGet("", ListAsync).RequirePermission(Read).WithName("ListUsers")
             .WithSummary("List users").WithDescription("By name.");
-        RefusesBeyond(users.MapPost("", AddAsync)).RequirePermission(Write).Audits("user.create").WithName("AddUser")
+        RefusesBeyond(users.MapPost("", AddAsync)).RequirePermission(Write).Audits("user.create").ShowsAgain().WithName("AddUser")
             .Refuses(409, "username_taken", "Somebody else has that name.")
             .Refuses(429, "rate_limited", "Too many passwords wait to be hashed.")
             .WithSummary("Add a user").WithDescription("With a password that they can log in with at once, and should change. Answers with the ETag.");
@@ -64,7 +64,7 @@ public static class UsersApi
         var key = context.Idempotency();
         if (key?.Made is { } earlier)
         {
-            // An earlier request with this key made it, and its answer was lost.
+            // An earlier request with this key made it.
             return await context.RequestServices.GetRequiredService<UserStore>().FindAsync(earlier, context.RequestAborted) is { } there ? Made(context, there) : UserAdministration.NotFound();
         }
 

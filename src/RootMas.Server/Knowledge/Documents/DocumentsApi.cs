@@ -28,7 +28,7 @@ internal static class DocumentsApi
         var documents = routes.MapGroup("/api/v1/documents").WithTags("Documents");
         documents.MapGet("", List).RequirePermission(Read).WithName("ListDocuments").Produces<Page<DocumentView>>()
             .WithSummary("List documents").WithDescription("Documents of all collections that one can read, newest first.");
-        documents.MapPost("", UploadAsync).RequirePermission(Write).AuditsNothing(OwnWork).AcceptsAnyBody().WithBodyLimit(options.MaxFileBytes + 65_536).WithBodyTime(options.UploadTimeout).WithBodyRoom(static c => c.RequestServices.GetRequiredService<UploadBudget>().Open(c.Caller().UserId)).WithCost(5).Reads("Prefer").WithName("UploadDocument")
+        documents.MapPost("", UploadAsync).RequirePermission(Write).AuditsNothing(OwnWork).ShowsAgain().AcceptsAnyBody().WithBodyLimit(options.MaxFileBytes + 65_536).WithBodyTime(options.UploadTimeout).WithBodyRoom(static c => c.RequestServices.GetRequiredService<UploadBudget>().Open(c.Caller().UserId)).WithCost(5).Reads("Prefer").WithName("UploadDocument")
             .AddOpenApiOperationTransformer(UploadDescription.AddAsync).Produces<DocumentView>(200).Produces<DocumentView>(201).Produces<DocumentView>(202)
             .Refuses(404, "collection_not_found", "There is no such collection, or it is not one to write to.")
             .Refuses(408, "body_too_slow", "The file did not come whole within Knowledge:Documents:UploadTimeout.")
@@ -104,7 +104,7 @@ internal static class DocumentsApi
         var key = context.Idempotency();
         var kind = FileKind.OfBytes(file.Content)!;
         var name = file.Name.Length > 0 ? file.Name : "untitled";
-        var result = key?.Made is { } earlier ? new UploadResult(UploadOutcome.Created, earlier)
+        var result = key?.Made is { } earlier ? Again(key, earlier)
             : await store.AcceptAsync(new Upload(user, file.CollectionId, name, kind, file.Content, key?.Making("document"), replace ?? true) { Record = (action, found) => Row(context, action, found) }, context.RequestAborted);
         context.Request.Body = Stream.Null; // what was buffered of it goes while indexing is waited for
         room.Dispose();
@@ -116,6 +116,9 @@ internal static class DocumentsApi
             _ => Answer(await watch.SettledAsync(result.Id, user, patience, context.RequestAborted), result.Outcome),
         };
     }
+
+    /// <summary>What an earlier request with this key put there, or found there.</summary>
+    private static UploadResult Again(RequestIdempotency key, string id) => new(key.FirstStatus == StatusCodes.Status200OK ? UploadOutcome.Unchanged : UploadOutcome.Created, id);
 
     private static Problem? Refusal(ReceivedFile file)
     {

@@ -214,13 +214,13 @@ public static class MemoryApi
             return subject.Refusal!;
         }
 
-        var key = context.Idempotency();
-        if (key?.Made is { } earlier)
+        if (context.Idempotency()?.Made is { } earlier)
         {
             return await store.FindAsync(owner.UserId, earlier, context.RequestAborted) is { } there ? TypedResults.Ok(FactAnswer.Of(there)) : NotFound();
         }
 
-        return await store.DecideAsync(owner.UserId, id, request.Decision == "keep", context.RequestAborted, key?.Making("fact")) is not { } decided
+        var isKept = request.Decision == "keep";
+        return await store.DecideAsync(owner.UserId, id, isKept, context.RequestAborted, DecisionRepeats.Of(context, isKept)) is not { } decided
             ? await store.FindAsync(owner.UserId, id, context.RequestAborted) is null ? NotFound() : Problems.Conflict("nothing_to_decide", "This is no proposal, or no longer one. Nothing was done. Correct or forget the fact instead.")
             : decided.Fact is { } fact ? TypedResults.Ok(FactAnswer.Of(fact))
             : Refused(decided.Outcome);

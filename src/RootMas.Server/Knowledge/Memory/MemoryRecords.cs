@@ -147,6 +147,13 @@ public sealed record FactAnswer
     /// <summary>When it last changed, or was said again.</summary>
     public required DateTimeOffset UpdatedAt { get; init; }
 
+    /// <summary>Of a proposal that was discarded: what is kept for a repeat tells which one it was, and not what it said.</summary>
+    internal static FactAnswer WithoutWords(Fact fact)
+    {
+        var answer = Of(fact);
+        return answer with { Text = "", Attribute = null, Source = answer.Source with { Excerpt = null } };
+    }
+
     internal static FactAnswer Of(Fact fact) => new()
     {
         Id = fact.Id,

@@ -126,8 +126,8 @@ internal sealed class MemoryStore
         cancellationToken))!.Value;
 
     /// <summary>The user's decision about a proposed fact. Null: there is no such proposal.</summary>
-    /// <param name="also">Written in the same transaction, with the id of the fact that was decided about.</param>
-    public Task<KeptFact?> DecideAsync(string ownerId, string id, bool keep, CancellationToken cancellationToken, Made? also = null) => ChangeAsync(
+    /// <param name="also">Written in the same transaction, with the fact that is kept, or with the proposal that is gone.</param>
+    public Task<KeptFact?> DecideAsync(string ownerId, string id, bool keep, CancellationToken cancellationToken, Func<DbSession, Fact, ValueTask>? also = null) => ChangeAsync(
         ownerId,
         async session =>
         {
@@ -139,7 +139,7 @@ internal sealed class MemoryStore
             var kept = await InsteadAsync(session, ownerId, proposal, keep ? Confirmed(proposal) : null);
             if (kept.Fact is { } there && also is not null)
             {
-                await also(session, there.Id);
+                await also(session, there);
             }
 
             return kept;

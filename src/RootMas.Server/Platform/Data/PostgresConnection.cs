@@ -62,13 +62,29 @@ internal static class PostgresConnection
         return $"{parts.Database} on {parts.Host}:{parts.Port}";
     }
 
-    /// <summary>Opens a connection of its own (<see cref="Single"/>), as ours are.</summary>
+    /// <summary>A connection of its own, open, as ours are; it may be silent for long. There is no other way to one outside the pool.</summary>
     /// <param name="writes">As for <see cref="PrepareAsync"/>.</param>
     /// <exception cref="PostgresException">25006: its server takes no writes.</exception>
-    public static async Task OpenAsync(NpgsqlConnection connection, DatabaseOptions options, bool writes, CancellationToken cancellationToken)
+    public static Task<NpgsqlConnection> OpenAsync(DatabaseOptions options, bool writes, CancellationToken cancellationToken) =>
+        OpenAsync(Single(options), options.CommandTimeout, writes, cancellationToken);
+
+    /// <summary>The same where <see cref="Single"/> was made to lead elsewhere.</summary>
+    /// <param name="limit">As for <see cref="PrepareAsync"/>.</param>
+    /// <param name="writes">As for <see cref="PrepareAsync"/>.</param>
+    public static async Task<NpgsqlConnection> OpenAsync(NpgsqlConnectionStringBuilder server, TimeSpan limit, bool writes, CancellationToken cancellationToken)
     {
-        await connection.OpenAsync(cancellationToken);
-        await PrepareAsync(connection, options.CommandTimeout, writes, cancellationToken);
+        var connection = new NpgsqlConnection(server.ConnectionString);
+        try
+        {
+            await connection.OpenAsync(cancellationToken);
+            await PrepareAsync(connection, limit, writes, cancellationToken);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Makes one that was just opened as ours are, in one round trip.</summary>
@@ -98,12 +114,12 @@ internal static class PostgresConnection
         return parts.ConnectionString;
     }
 
-    /// <summary>For a connection of its own, which may be silent for long: <see cref="OpenAsync"/>.</summary>
-    public static string Single(DatabaseOptions options)
+    /// <summary>Where a connection of its own leads, and how: for programs that log in by themselves, and for another database or name than ours.</summary>
+    public static NpgsqlConnectionStringBuilder Single(DatabaseOptions options)
     {
         var parts = Common(options);
         parts.Pooling = false;
-        return parts.ConnectionString;
+        return parts;
     }
 
     private static NpgsqlConnectionStringBuilder Common(DatabaseOptions options)

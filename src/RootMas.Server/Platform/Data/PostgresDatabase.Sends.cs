@@ -82,7 +82,7 @@ public sealed partial class PostgresDatabase
         {
             await sends.RunAsync(lease.Connection, transaction: null);
         }
-        catch (PostgresException error) when (error.InvariantSeverity == "ERROR")
+        catch (PostgresException error) when (PostgresErrors.IsNotCommitted(error))
         {
             attempt.Committing = false; // as in CommitAsync
             throw;

@@ -105,6 +105,10 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
         meter.ObserveCount("rootmas.db.pool.exhausted", "{call}", "Calls that were refused because no connection to PostgreSQL became free in time.", () => pool.Exhaustions);
     }
 
+    /// <summary>Why it could not be done, in a word; of a server that is left alone, what it was left alone for.</summary>
+    internal string ClassOf(StorageUnavailableException error) =>
+        error.InnerException is OutboundUnavailableException && policy.LastFailure is { } last ? last : PostgresErrors.ClassOf(error);
+
     private void Note(string kind)
     {
         LastFailure = (kind, time.GetUtcNow());
@@ -217,19 +221,13 @@ public sealed partial class PostgresDatabase : IDatabase, IAsyncDisposable
     private static async Task CommitAsync(PostgresSession session, NpgsqlTransaction transaction, Attempt attempt)
     {
         attempt.Committing = true;
-        if (!session.HasUnsent)
-        {
-            await transaction.CommitAsync(CancellationToken.None);
-            return;
-        }
-
         try
         {
-            await session.CommitAsync();
+            await (session.HasUnsent ? session.CommitAsync() : transaction.CommitAsync(CancellationToken.None));
         }
-        catch (PostgresException error) when (error.InvariantSeverity == "ERROR")
+        catch (PostgresException error) when (PostgresErrors.IsNotCommitted(error))
         {
-            attempt.Committing = false; // the server refused a statement, and with it what came after: nothing was committed
+            attempt.Committing = false;
             await RollbackAsync(transaction);
             throw;
         }

@@ -42,6 +42,9 @@ internal static class PostgresErrors
         _ => IsBroken(error),
     };
 
+    /// <summary>The server's answer to a commit says that nothing was committed: it refused a statement, or had ended the session, which did nothing, before the commit came.</summary>
+    public static bool IsNotCommitted(PostgresException answer) => answer.InvariantSeverity == "ERROR" || answer.SqlState is IdleSession or IdleInTransaction;
+
     /// <summary>The store could not do it, as opposed to: the statement was wrong or broke a constraint.</summary>
     public static bool IsOutage(Exception error) => error is PostgresException answer ? IsOutage(answer.SqlState) : error is NpgsqlException or TimeoutException || IsBroken(error);
 

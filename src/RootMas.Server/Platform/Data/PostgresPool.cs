@@ -93,10 +93,17 @@ internal sealed class PostgresPool : IAsyncDisposable
     /// <summary>Opens the connections that are always kept, so that the first requests need not.</summary>
     public async Task WarmAsync()
     {
-        var open = await Task.WhenAll(Enumerable.Range(0, Math.Max(1, options.PoolMin)).Select(_ => source.OpenConnectionAsync().AsTask()));
-        foreach (var connection in open)
+        var opening = Enumerable.Range(0, Math.Max(1, options.PoolMin)).Select(_ => source.OpenConnectionAsync().AsTask()).ToList();
+        try
         {
-            await connection.DisposeAsync();
+            await Task.WhenAll(opening);
+        }
+        finally
+        {
+            foreach (var one in opening.Where(static o => o.IsCompletedSuccessfully)) // also where others failed: the driver would count them as in use for ever
+            {
+                await (await one).DisposeAsync();
+            }
         }
     }
 

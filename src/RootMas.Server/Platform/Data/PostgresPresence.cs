@@ -153,10 +153,9 @@ public sealed class PostgresPresence(IDatabase database, DatabaseOptions options
 
     private async Task<NpgsqlConnection> ConnectAsync(CancellationToken cancellationToken)
     {
-        var fresh = new NpgsqlConnection(PostgresConnection.Single(options));
+        var fresh = await PostgresConnection.OpenAsync(options, writes: true, cancellationToken);
         try
         {
-            await PostgresConnection.OpenAsync(fresh, options, writes: true, cancellationToken);
             foreach (var name in names)
             {
                 await AskAsync(fresh, "SELECT pg_advisory_lock(@key)", name, cancellationToken);

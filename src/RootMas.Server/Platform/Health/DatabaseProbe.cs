@@ -37,7 +37,7 @@ internal sealed class PostgresProbe(PostgresDatabase database, TimeProvider time
         }
         catch (StorageUnavailableException error)
         {
-            var kind = PostgresErrors.ClassOf(error);
+            var kind = database.ClassOf(error);
             return HealthState.Unhealthy(kind == PostgresErrors.ReadOnly ? $"takes no writes ({kind}), so nothing is read from it either. {PostgresErrors.StartAdvice(kind)}" : $"does not answer: {kind}", kind);
         }
 

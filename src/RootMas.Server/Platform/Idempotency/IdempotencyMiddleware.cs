@@ -58,6 +58,7 @@ public sealed partial class IdempotencyMiddleware(RequestDelegate next, Idempote
         using var hold = keeping.AtWork.TryEnter(request);
         var reservation = hold is null ? await BesideTwinAsync(request, context.RequestAborted) : await ReserveAsync(request, context.RequestAborted);
         idempotency.Made = (reservation as Reservation.Replay)?.ResourceId;
+        idempotency.FirstStatus = (reservation as Reservation.Replay)?.Status;
         idempotency.ShowsAgain = endpoint.Metadata.GetMetadata<ShownAgain>() is not null;
         var isShown = IsShown(idempotency, reservation, hold);
         await (reservation switch

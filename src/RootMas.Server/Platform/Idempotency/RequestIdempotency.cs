@@ -27,8 +27,11 @@ public sealed class RequestIdempotency(IdempotencyRequest request, IdempotencySt
 
     public IdempotencyRequest Request { get; } = request;
 
-    /// <summary>What an earlier request with this key made before its process died. The handler answers from it and does nothing again. Null: nothing yet.</summary>
+    /// <summary>What an earlier request with this key made. The handler answers from it and does nothing again. Null: nothing yet.</summary>
     public string? Made { get; internal set; }
+
+    /// <summary>How that request was answered; null: its process died before.</summary>
+    internal int? FirstStatus { get; set; }
 
     /// <summary>Whether the handler stored its answer itself.</summary>
     internal bool Completed { get; private set; }

@@ -13,7 +13,7 @@ public sealed class PostgresMigrator(DatabaseOptions options, IReadOnlyList<Migr
     /// <exception cref="StartupRefusedException">The database is newer than this program, or its history is another one. Nothing was changed.</exception>
     public async Task<IReadOnlyList<Migration>> MigrateAsync(CancellationToken cancellationToken)
     {
-        await using var connection = await OpenAsync(writes: true, cancellationToken);
+        await using var connection = await PostgresConnection.OpenAsync(options, writes: true, cancellationToken);
         List<Migration> applied = [];
         while (await ApplyNextAsync(connection, cancellationToken) is { } migration)
         {
@@ -27,7 +27,7 @@ public sealed class PostgresMigrator(DatabaseOptions options, IReadOnlyList<Migr
     /// <summary>Looks only.</summary>
     public async Task<MigrationPlan> PlanAsync(CancellationToken cancellationToken)
     {
-        await using var connection = await OpenAsync(writes: false, cancellationToken);
+        await using var connection = await PostgresConnection.OpenAsync(options, writes: false, cancellationToken);
         return MigrationPlan.Of(known, await AppliedAsync(connection, cancellationToken));
     }
 
@@ -112,21 +112,6 @@ public sealed class PostgresMigrator(DatabaseOptions options, IReadOnlyList<Migr
     {
         await using var command = new NpgsqlCommand("SELECT 1 FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = 'schema_migrations' AND column_name = 'usable_from'", connection);
         return await command.ExecuteScalarAsync(cancellationToken) is not null;
-    }
-
-    private async Task<NpgsqlConnection> OpenAsync(bool writes, CancellationToken cancellationToken)
-    {
-        var connection = new NpgsqlConnection(PostgresConnection.Single(options));
-        try
-        {
-            await PostgresConnection.OpenAsync(connection, options, writes, cancellationToken);
-            return connection;
-        }
-        catch
-        {
-            await connection.DisposeAsync();
-            throw;
-        }
     }
 
     /// <summary>Scripts may take as long as they need.</summary>

@@ -63,8 +63,7 @@ internal static class CarriedKeys
     private static Task<List<(string Name, string Fingerprint, byte[] Value)>> RowsAsync(DatabaseOptions options, OutboundPolicies outbound, CancellationToken cancellationToken) => outbound.Get("postgres").ExecuteAsync(
         async token =>
         {
-            await using var connection = new NpgsqlConnection(PostgresConnection.Single(options));
-            await connection.OpenAsync(token);
+            await using var connection = await PostgresConnection.OpenAsync(options, writes: false, token);
             var rows = new List<(string, string, byte[])>();
             await using var there = new NpgsqlCommand("SELECT to_regclass('shared_keys') IS NOT NULL", connection);
             if (await there.ExecuteScalarAsync(token) is not true)

@@ -30,15 +30,7 @@ internal sealed class PostgresSide(DatabaseOptions settings, OutboundPolicies ou
         _isTarget = asTarget;
         var migrator = new PostgresMigrator(_options, Migration.Embedded("postgres"), time, loggers.CreateLogger<PostgresMigrator>());
         var plan = await migrator.PlanAsync(cancellationToken);
-        _connection = new NpgsqlConnection(PostgresConnection.Single(_options));
-        await outbound.Get("postgres").ExecuteAsync(
-            async token =>
-            {
-                await _connection.OpenAsync(token);
-                return true;
-            },
-            cancellationToken);
-        await PostgresConnection.PrepareAsync(_connection, _options.CommandTimeout, writes: asTarget, cancellationToken);
+        _connection = await outbound.Get("postgres").ExecuteAsync(async token => await PostgresConnection.OpenAsync(_options, writes: asTarget, token), cancellationToken);
         if (asTarget && CopyChecks.IsBehind(plan))
         {
             await RefuseServersAsync(cancellationToken);

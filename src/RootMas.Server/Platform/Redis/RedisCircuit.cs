@@ -15,7 +15,7 @@ internal enum RedisEntry
 }
 
 /// <summary>
-/// The circuit of Redis, one for all connections of the process, with the numbers of <c>Resilience:Redis</c>: after so many failures in a row, of commands or of tries to connect, Redis is not asked for a while; then one try decides.
+/// The circuit of Redis, one for all connections of the process, with the numbers of <c>Resilience:Redis</c>: after so many failures in a row, of commands or of tries to connect, Redis is not asked for a while; then one try decides. An answer that refuses a command is none: what one use may not, others may.
 /// Polly's is not used here: it counts shares of a time window, and costs more than a command takes. While the circuit is closed an entry is one read of a field.
 /// </summary>
 internal sealed partial class RedisCircuit
@@ -143,7 +143,7 @@ internal sealed partial class RedisCircuit
             }
         }
 
-        if (entry == RedisEntry.Free && _failures >= Policy.BreakAfter && !RedisErrors.IsRefusal(errorClass)) // of those the log was told when they began
+        if (entry == RedisEntry.Free && _failures >= Policy.BreakAfter)
         {
             LogLeftAlone(Policy.BreakAfter, errorClass, Policy.BreakFor.TotalSeconds);
         }

@@ -30,6 +30,9 @@ internal sealed class RedisPool : IAsyncDisposable
 
     public RedisFailure? LastFailure => _links.Select(static link => link.LastFailure).MaxBy(static failure => failure?.At);
 
+    /// <summary>What Redis refuses to some use although it answers, in a word; null: nothing.</summary>
+    public string? Refused => _refusals.Current;
+
     /// <summary>Of every key.</summary>
     public string Prefix { get; }
 
@@ -61,11 +64,7 @@ internal sealed class RedisPool : IAsyncDisposable
         {
             var value = await command(session).WaitAsync(_patience, _time, cancellationToken);
             _refusals.Answered(use);
-            if (entry == RedisEntry.Probe || !_refusals.Any)
-            {
-                _circuit.Succeeded(entry); // what one use is answered does not end the row of refusals of another
-            }
-
+            _circuit.Succeeded(entry);
             RedisMetrics.Answered(use, _time.GetElapsedTime(began));
             return new RedisAnswer<T>(true, value);
         }
@@ -97,14 +96,24 @@ internal sealed class RedisPool : IAsyncDisposable
     {
         var kind = RedisErrors.ClassOf(error);
         RedisMetrics.Failed(use, kind);
-        if (error is RedisServerException && RedisErrors.IsRefusal(kind))
+        if (error is not RedisServerException)
+        {
+            if (counts || entry == RedisEntry.Probe)
+            {
+                _circuit.Failed(entry, kind);
+            }
+
+            return;
+        }
+
+        if (RedisErrors.IsRefusal(kind))
         {
             _refusals.Refused(use, kind);
         }
 
-        if (counts || entry == RedisEntry.Probe)
+        if (entry == RedisEntry.Probe)
         {
-            _circuit.Failed(entry, kind);
+            _circuit.Succeeded(entry); // it answers
         }
     }
 
@@ -121,7 +130,7 @@ internal sealed class RedisPool : IAsyncDisposable
 
     /// <summary>
     /// A server that does not answer on one link will not on the others, and nobody should find that out by waiting on each. True: the circuit counts it. Not counted is what many commands under way find out at the same time but for the first of them,
-    /// a connection that ended (the next one that is made, or not, tells), and an answer that only refuses this command.
+    /// a connection that ended (the next one that is made, or not, tells), and an answer that refuses this command: others are done, and messages go on.
     /// </summary>
     private bool Doubt(RedisLink link, RedisSession session, Exception error)
     {
@@ -133,7 +142,7 @@ internal sealed class RedisPool : IAsyncDisposable
                 return isFirst;
             case RedisServerException:
                 link.Note(error);
-                return RedisErrors.ClassOf(error) != "error";
+                return false;
             default:
                 link.Doubt(error);
                 return false;

@@ -32,8 +32,9 @@ internal sealed class RedisProbe(RedisPool pool, IClusterBus bus, RedisCircuit c
         var text = string.Create(CultureInfo.InvariantCulture, $"answers in {time.GetElapsedTime(began).TotalMilliseconds:0.0} ms");
         text = last is null ? text : $"{text}; last failure {last.At.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: {last.Class}";
         var state = instances.Neighbour is { } other ? HealthState.Degraded($"{text}; the installation {other} uses the same Redis:KeyPrefix: limits and budgets of both are counted together. Give each a prefix of its own")
-            : bus.IsConnected ? HealthState.Healthy(text)
-            : HealthState.Degraded($"{text}; messages of other instances are not heard, the database is asked instead");
+            : !bus.IsConnected ? HealthState.Degraded($"{text}; messages of other instances are not heard, the database is asked instead")
+            : pool.Refused is { } refused ? HealthState.Degraded($"{text}; refuses some of what it is there for: {refused}, which is done without it")
+            : HealthState.Healthy(text);
         return state with { LastError = last?.Class, LastErrorAt = last?.At };
     }
 }

@@ -10,8 +10,22 @@ internal sealed partial class RedisRefusals(TimeProvider time, ILogger logger)
     private readonly Dictionary<string, Kind> _kinds = new(StringComparer.Ordinal);
     private volatile bool _any;
 
-    /// <summary>Somebody is refused something.</summary>
-    public bool Any => _any;
+    /// <summary>What somebody is refused, in a word; null: nobody anything.</summary>
+    public string? Current
+    {
+        get
+        {
+            if (!_any)
+            {
+                return null;
+            }
+
+            lock (_lock)
+            {
+                return _kinds.Keys.FirstOrDefault();
+            }
+        }
+    }
 
     /// <param name="use">Who was refused.</param>
     /// <param name="kind">As <see cref="RedisErrors.ClassOf"/> calls it.</param>
@@ -50,7 +64,7 @@ internal sealed partial class RedisRefusals(TimeProvider time, ILogger logger)
         Array.ForEach(over, LogOver);
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Redis answers, and refuses what it is there for ({Kind}; first: {Use}). Until it does not, limits are counted here, and caches are cold")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Redis answers, and refuses what it is there for ({Kind}; first: {Use}). Until it does not, what is refused is done without it: limits are counted here, and caches are cold")]
     private partial void LogBegun(string kind, string use);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Redis does again what it refused ({Kind})")]

@@ -18,8 +18,7 @@ internal sealed class KeyLoading(KeySources sources)
 
     public async Task<(SecretBox Master, Dictionary<string, byte[]> Keys)> RunAsync(DatabaseOptions options, CancellationToken cancellationToken)
     {
-        await using var connection = new NpgsqlConnection(PostgresConnection.Single(options));
-        await PostgresConnection.OpenAsync(connection, options, writes: true, cancellationToken);
+        await using var connection = await PostgresConnection.OpenAsync(options, writes: true, cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await ExecuteAsync(connection, $"SELECT pg_advisory_xact_lock({LockKey})");
         await ReadAsync(connection);

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Text.Json;
 using RootMas.Tests.Chat;
+using RootMas.Tests.Knowledge.Documents;
 using RootMas.Tests.Support;
 
 namespace RootMas.Tests.Identity.Access;
@@ -120,6 +122,44 @@ public sealed class ContentReadTests
         var all = await AskForAsync(granted, new { message = "Hi", user_id = "ann", conversation_id = asked.GetProperty("conversation_id").GetString() });
         Assert.Contains(Canary, all.Single(static e => e.Type == "memory.recalled").Data.GetRawText(), StringComparison.Ordinal);
         Assert.Single(await world.App.AuditAsync(), r => r.Action == "run.content_read" && r.Target == all[0].Data.GetProperty("run_id").GetString());
+    }
+
+    /// <summary>What a model says beside its calls is no answer, and the words of a document that it cites are the user's.</summary>
+    [Fact]
+    public async Task An_administrator_who_speaks_for_somebody_gets_neither_what_was_said_on_the_way_nor_the_words_of_sources()
+    {
+        await using var world = await ChatWorld.StartAsync($$$"""
+            rules:
+              - match: { last_role: tool, last_message_regex: "\\[(k[0-9a-f]{8})\\]" }
+                answer: { text: "Found: \"{{{Canary}}} is blue\" [{{group_1}}]." }
+              - match: { last_role: user, last_user: "Which?" }
+                answer: { text: "First {{{Canary}}} is looked for.", tool_calls: [ { name: knowledge_search, arguments: { query: "blue", count: 3 } } ] }
+            default: { text: "Nothing." }
+            """);
+        using var root = await world.App.AsAsync("root", "admin");
+        using var ann = await world.App.AsAsync("ann");
+        await ann.UploadAsync("paint.md", $"# Paint\n\nEvery {Canary} is blue. It can be split.");
+        var own = await AskForAsync(ann, new { message = "Which?", agent = "communicator" });
+        Assert.Contains("is looked for", string.Concat(own.Where(static e => e.Type == "message.delta").Select(static e => e.Data.GetProperty("text").GetString())), StringComparison.Ordinal);
+        Assert.Equal($"{Canary} is blue", Assert.Single(own.Single(static e => e.Type == "message.completed").Data.GetProperty("citations").EnumerateArray()).GetProperty("excerpt").GetString());
+
+        var told = await AskForAsync(root, new { message = "Which?", agent = "communicator", user_id = "ann" });
+        Assert.All(told, static e => Assert.DoesNotContain("is looked for", e.Data.GetRawText(), StringComparison.Ordinal));
+        Assert.DoesNotContain(told, static e => e.Type is "message.delta" or "message.snapshot" or "reasoning.delta");
+        var said = told.Single(static e => e.Type == "message.completed").Data;
+        Assert.StartsWith("Found: ", said.GetProperty("text").GetString(), StringComparison.Ordinal);
+        AssertHasNoWords(Assert.Single(said.GetProperty("citations").EnumerateArray()));
+
+        var answer = await root.PostAsync("/api/v1/chat", new { message = "Which?", agent = "communicator", user_id = "ann" });
+        Assert.StartsWith("Found: ", answer.GetProperty("response").GetString(), StringComparison.Ordinal);
+        AssertHasNoWords(Assert.Single(answer.GetProperty("metadata").GetProperty("citations").EnumerateArray()));
+        Assert.DoesNotContain(await world.App.AuditAsync(), static r => r.Action.EndsWith("content_read", StringComparison.Ordinal));
+
+        static void AssertHasNoWords(JsonElement citation)
+        {
+            Assert.NotNull(citation.GetProperty("document_id").GetString());
+            Assert.All((string[])["title", "excerpt"], name => Assert.True(!citation.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null));
+        }
     }
 
     [Fact]

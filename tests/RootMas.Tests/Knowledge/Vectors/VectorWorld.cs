@@ -70,7 +70,7 @@ internal sealed class VectorWorld : IAsyncDisposable
     /// <summary>PGlite has one session for all connections, one after the other: what an earlier one prepared is still there.</summary>
     private static async Task ForgetStatementsAsync(string url)
     {
-        await using var connection = new NpgsqlConnection(PostgresConnection.Single(new DatabaseOptions { Kind = DatabaseKind.Postgres, ConnectionString = url }));
+        await using var connection = new NpgsqlConnection(PostgresConnection.Single(new DatabaseOptions { Kind = DatabaseKind.Postgres, ConnectionString = url }).ConnectionString);
         await connection.OpenAsync();
         await using var command = new NpgsqlCommand("DEALLOCATE ALL", connection);
         await command.ExecuteNonQueryAsync();

@@ -89,8 +89,7 @@ public sealed class PostgresGroupTests() : OnDatabase(DatabaseKind.Postgres)
     /// <summary>A stranger's transaction that holds rows until it is disposed of.</summary>
     private static async Task<NpgsqlConnection> HoldAsync(TestDatabase test, params int[] ids)
     {
-        var connection = new NpgsqlConnection(PostgresConnection.Single(test.Options));
-        await connection.OpenAsync();
+        var connection = await PostgresConnection.OpenAsync(PostgresConnection.Single(test.Options), TimeSpan.Zero, writes: false, default);
         await using var command = new NpgsqlCommand($"BEGIN; SELECT id FROM item WHERE id IN ({string.Join(',', ids)}) FOR UPDATE", connection);
         await command.ExecuteNonQueryAsync();
         return connection;

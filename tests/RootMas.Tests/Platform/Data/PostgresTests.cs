@@ -61,8 +61,7 @@ public sealed class PostgresTests() : OnDatabase(DatabaseKind.Postgres)
         var server = await PostgresServer.SharedAsync();
         await server.ExecuteAsync($"ALTER DATABASE {NameOf(test)} SET jit = on");
         await server.ExecuteAsync($"ALTER DATABASE {NameOf(test)} SET idle_session_timeout = '1min'");
-        await using var connection = new NpgsqlConnection(PostgresConnection.Single(test.Options with { ConnectionString = test.Options.ConnectionString + more }));
-        await PostgresConnection.OpenAsync(connection, test.Options, writes: true, default);
+        await using var connection = await PostgresConnection.OpenAsync(test.Options with { ConnectionString = test.Options.ConnectionString + more }, writes: true, default);
         await using var command = new NpgsqlCommand("SELECT current_setting('jit') || ' ' || current_setting('idle_session_timeout')", connection);
         Assert.Equal(set, await command.ExecuteScalarAsync());
     }
@@ -155,8 +154,7 @@ public sealed class PostgresTests() : OnDatabase(DatabaseKind.Postgres)
     {
         await using var test = new TestDatabase(sql: Table);
         await test.Database.OpenAsync();
-        await using var connection = new NpgsqlConnection(PostgresConnection.Single(test.Options));
-        await PostgresConnection.OpenAsync(connection, test.Options, writes: true, default);
+        await using var connection = await PostgresConnection.OpenAsync(test.Options, writes: true, default);
         foreach (var (name, seconds) in (ValueTuple<string, string>[])[("tcp_keepalives_idle", "5"), ("tcp_keepalives_interval", "3"), ("tcp_keepalives_count", "3"), ("tcp_user_timeout", "14000")])
         {
             await using var command = new NpgsqlCommand($"SELECT current_setting('{name}')", connection);

@@ -47,7 +47,7 @@ public sealed class RedisCircuitTests
     }
 
     [RedisFact]
-    public async Task A_Redis_that_refuses_what_is_asked_for_is_not_asked_any_more_until_one_command_is_answered()
+    public async Task A_Redis_that_is_left_alone_is_not_asked_until_one_command_is_answered_and_a_refusal_is_an_answer()
     {
         await using var redis = await RedisServer.StartAsync();
         var circuit = Circuit(breakAfter: 3, out var policies);
@@ -62,23 +62,28 @@ public sealed class RedisCircuitTests
 
         Assert.True((await AskAsync()).IsThere);
         await redis.CommandAsync("CONFIG", "SET", "maxmemory", "1"); // from now on: OOM
-        while (circuit.IsClosed)
+        for (var i = 0; i < 10; i++)
         {
             Assert.False((await AskAsync()).IsThere);
         }
 
-        Assert.Equal(1 + 3, asked);
-        await redis.CommandAsync("CONFIG", "SET", "maxmemory", "0");
+        Assert.Equal(("closed", 1 + 10), (circuit.State, asked));
+        for (var i = 0; i < 3; i++)
+        {
+            circuit.Failed(circuit.Enter(), "timeout"); // as others found
+        }
+
         for (var i = 0; i < 1_000; i++)
         {
             Assert.False((await AskAsync()).IsThere); // the clock stands still
         }
 
-        Assert.Equal(1 + 3, asked);
+        Assert.Equal(1 + 10, asked);
         Assert.Equal(HealthState.Weak, (await new OutboundProbe(policies).CheckAsync(CancellationToken.None)).Status);
         _clock.Advance(TimeSpan.FromSeconds(6));
-        Assert.True((await AskAsync()).IsThere);
-        Assert.Equal("closed", circuit.State);
+        Assert.False((await AskAsync()).IsThere);
+        Assert.Equal(("closed", 1 + 11), (circuit.State, asked));
+        await redis.CommandAsync("CONFIG", "SET", "maxmemory", "0");
         Assert.True((await AskAsync()).IsThere);
     }
 

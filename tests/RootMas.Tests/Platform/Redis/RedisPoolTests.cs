@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using RootMas.Server.Platform.Data;
 using RootMas.Server.Platform.Redis;
-using RootMas.Server.Platform.Resilience;
 using RootMas.Server.Platform.Telemetry;
 using RootMas.Tests.Support;
 
@@ -90,19 +90,33 @@ public sealed class RedisPoolTests
     }
 
     [RedisFact]
-    public async Task What_is_answered_in_between_does_not_end_the_row_of_refusals_of_others()
+    public async Task What_one_use_is_refused_shuts_no_other_messages_go_on_and_health_and_log_tell_of_it()
     {
         await using var server = await RedisServer.StartAsync();
-        await using var pool = await server.PoolAsync();
-        await Wait.UntilAsync(static async p => (await p.TryScriptAsync("limits", "return 1", [], [])).IsThere, pool, "no answer came");
-        await server.CommandAsync("ACL", "SETUSER", "default", "-@scripting");
-        for (var i = 0; i < new OutboundSettings().BreakAfter; i++)
+        var options = new RedisOptions { ConnectionString = server.Url, KeyPrefix = RedisServer.NewPrefix(), ConnectTimeout = TimeSpan.FromMinutes(1) };
+        await using var app = await TestApp.StartAsync(o => server.Use(o, options.KeyPrefix));
+        await using var other = new RedisBus(options, RedisServer.Circuit(), TimeProvider.System, NullLogger<RedisBus>.Instance);
+        await other.StartAsync();
+        var (pool, bus, circuit) = (app.Get<RedisPool>(), app.Get<RedisBus>(), app.Get<RedisCircuit>());
+        await Wait.UntilAsync(() => pool.IsConnected && bus.IsConnected && other.IsConnected);
+        var heard = 0;
+        using var listener = other.Subscribe("test", _ => Interlocked.Increment(ref heard));
+        await Wait.UntilAsync(async s => (await s.CommandAsync("PUBSUB", "NUMSUB", RedisBus.ChannelPrefix(options) + "test"))[1] == "1", server, "Nobody listened");
+
+        await server.CommandAsync("ACL", "SETUSER", "default", "-pubsub"); // how many listen is not told any more
+        for (var i = 0; i < 3 * circuit.Policy.BreakAfter; i++)
         {
-            Assert.True((await pool.TryAsync("other", static s => s.Commands.StringGetAsync("key"))).IsThere);
-            Assert.False((await pool.TryScriptAsync("limits", "return 1", [], [])).IsThere);
+            Assert.False((await pool.TryAsync("instances", static s => s.Commands.ExecuteAsync("PUBSUB", "NUMSUB", "any"))).IsThere);
+            Assert.Equal(("closed", true, true), (circuit.State, pool.IsConnected, bus.IsConnected));
+            Assert.True((await pool.TryAsync("other", static s => s.Commands.StringSetAsync("key", "value"))).IsThere);
         }
 
-        Assert.False(pool.IsConnected); // it is left alone for a moment
+        bus.Publish("test", new byte[] { 1 });
+        await Wait.UntilAsync(() => Volatile.Read(ref heard) == 1);
+        await Wait.UntilAsync(
+            static async a => (await a.GetJsonAsync("/health")).GetProperty("details").GetProperty("redis").GetString()!.Contains("refuses some of what it is there for: noperm", StringComparison.Ordinal), app, "Health did not tell");
+        Assert.Equal("degraded", (await app.GetJsonAsync("/health")).GetProperty("services").GetProperty("redis").GetString());
+        Assert.Single(app.Get<LogRing>().Read(LogLevel.Warning, "RedisPool", 1_000), static l => l.Message.Contains("refuses what it is there for (noperm; first: instances)", StringComparison.Ordinal));
     }
 
     [RedisFact]

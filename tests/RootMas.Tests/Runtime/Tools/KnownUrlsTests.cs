@@ -36,6 +36,41 @@ public sealed class KnownUrlsTests
         Assert.False(known.IsOffered("https://example.org/typed", ["Is it https://example.org/typed?"])); // it was known before
     }
 
+    [Theory]
+    [InlineData("Is it https://example.org/a?d=1 or https://example.org/a.html?")]
+    [InlineData("https://example.org/a/b")]
+    [InlineData("(https://example.org/ab)")]
+    public void What_merely_begins_like_an_offered_one_is_typed(string question)
+    {
+        var known = new KnownUrls();
+        Assert.False(known.IsOffered("No, take https://example.org/a.", [question]));
+        known.AddFrom("No, take https://example.org/a.", [question]);
+        Assert.True(known.Contains("https://example.org/a"));
+    }
+
+    [Theory]
+    [InlineData("https://example.org/a,https://example.org/b")]
+    [InlineData("**https://example.org/a**; or none")]
+    [InlineData("https://example.org/a,or none")]
+    [InlineData("see https://example.net/?u=https://example.org/a.")]
+    public void What_is_offered_in_a_row_with_others_is_not_typed(string question)
+    {
+        var known = new KnownUrls();
+        Assert.True(known.IsOffered("https://example.org/a", [question]));
+        known.AddFrom("https://example.org/a", [question]);
+        Assert.False(known.Contains("https://example.org/a"));
+    }
+
+    [Fact]
+    public void Of_a_url_that_is_too_long_the_beginning_is_not_typed()
+    {
+        var url = "https://example.org/" + new string('a', 5_000);
+        var known = new KnownUrls();
+        known.AddFrom(url, [url]);
+        Assert.True(new KnownUrls().IsOffered(url, [url]));
+        Assert.Null(known.In(url));
+    }
+
     [Fact]
     public void Search_results_become_known()
     {

@@ -62,6 +62,8 @@ describe('the spans of a log', () => {
     const stopped = rootOf([...waiting, at(7, 'tool.failed', { call: 1, tool: 'delegate', kind: 'cancelled', result: 'Stopped.' }), at(8, 'run.cancelled', {})]);
     expect(stopped.children[1]).toMatchObject({ state: 'cancelled', output: 'Stopped.' });
     expect(failedStep(stopped)?.seq).toBe(6);
+    const left = rootOf([...waiting, at(7, 'tool.failed', { call: 1, tool: 'delegate', kind: 'interrupted', result: 'Stopped.' }), at(8, 'run.cancelled', {})]);
+    expect(left.children[1]).toMatchObject({ state: 'cancelled', output: 'Stopped.' });
   });
 
   it('knows that content was taken out, and begins where a pruned log begins', () => {

@@ -201,7 +201,7 @@ function close(step: Span, e: RunEvent, state: SpanState, more: Partial<Span> = 
 
 /** Whoever stops a run makes nothing fail. */
 function stopped(kind: string): SpanState {
-  return kind === 'cancelled' ? 'cancelled' : 'failed';
+  return kind === 'cancelled' || kind === 'interrupted' ? 'cancelled' : 'failed';
 }
 
 function time(e: RunEvent): number {

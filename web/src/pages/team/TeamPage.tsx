@@ -59,9 +59,9 @@ function Team({ agents, teams, problems }: { agents: readonly SchemaAgentView[];
   const { state, waiting } = useMemo(() => withWaiting(told, flows.data?.flows ?? []), [told, flows.data]);
   // A run that begins or ends is listed at once.
   useEffect(() => { if (told.flows !== nothing.flows) void refetch(); }, [told.flows, refetch]);
-  // One that waits and is heard of again may have been decided.
-  const isWaiting = waiting.size > 0;
-  useEffect(() => { if (isWaiting) void refetch({ cancelRefetch: false }); }, [isWaiting, told.count, refetch]);
+  // One that waits and is heard of again may have been decided. What others do says nothing of it.
+  const heard = told.feed.find((h) => waiting.has(h.flowId))?.id;
+  useEffect(() => { if (heard !== undefined) void refetch({ cancelRefetch: false }); }, [heard, refetch]);
   const byName = useMemo(() => new Map(agents.map((a) => [a.name, a])), [agents]);
   const team = teams.find((x) => x.name === search.get('team')) ?? teams.find((x) => x.is_default) ?? teams[0];
   if (!team) return <EmptyState title={t('team.noTeam')}>{t('team.noTeamText')}</EmptyState>;
