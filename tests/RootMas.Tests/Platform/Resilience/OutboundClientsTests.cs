@@ -22,7 +22,7 @@ public sealed class OutboundClientsTests
     private static readonly string[] Ways =
     [
         "HttpClient", "SocketsHttpHandler", "HttpClientHandler", "HttpMessageInvoker", "ClientWebSocket", "Socket", "TcpClient", "UdpClient", "SmtpClient",
-        "NpgsqlDataSource", "NpgsqlDataSourceBuilder", "NpgsqlConnection", "ConnectionMultiplexer", "ConnectionFactory",
+        "NpgsqlDataSource", "NpgsqlDataSourceBuilder", "NpgsqlConnection", "PostgresConnection", "ConnectionMultiplexer", "ConnectionFactory",
     ];
 
     /// <summary>Where the policy stands when it is not in the file that makes the client, and why.</summary>
@@ -42,8 +42,12 @@ public sealed class OutboundClientsTests
     /// <summary>Commands that an operator or a container engine gives to learn how things are now: a second try would hide what they look for.</summary>
     private static readonly string[] Looks = ["src/RootMas.Server/Cli/HealthCommand.cs", "src/RootMas.Server/Cli/Doctor/ServiceChecks.cs", "src/RootMas.Server/Cli/Doctor/BrokerChecks.cs"];
 
-    /// <summary>Calls nobody.</summary>
-    private static readonly string[] Inward = ["src/RootMas.Server/Cli/Doctor/SystemChecks.cs"]; // tries whether a port is free
+    /// <summary>Calls nobody, or only for others, each of whom is looked at.</summary>
+    private static readonly string[] Inward =
+    [
+        "src/RootMas.Server/Cli/Doctor/SystemChecks.cs", // tries whether a port is free
+        "src/RootMas.Server/Platform/Data/PostgresConnection.cs", // whoever calls OpenAsync has the policy
+    ];
 
     [Fact]
     public void Every_way_out_of_the_process_has_a_declared_policy()
@@ -246,7 +250,7 @@ public sealed class OutboundClientsTests
             ObjectCreationExpressionSyntax made when IsWay(made.Type.ToString()) => file.At(made),
             ImplicitObjectCreationExpressionSyntax { Parent: EqualsValueClauseSyntax { Parent: VariableDeclaratorSyntax { Parent: VariableDeclarationSyntax declared } } } made when IsWay(declared.Type.ToString()) => file.At(made),
             ImplicitObjectCreationExpressionSyntax { Parent: ArrowExpressionClauseSyntax { Parent: MethodDeclarationSyntax method } } made when IsWay(method.ReturnType.ToString()) => file.At(made),
-            MemberAccessExpressionSyntax { Name.Identifier.Text: "Connect" or "ConnectAsync" or "Create" } call when IsWay(call.Expression.ToString()) => file.At(call),
+            MemberAccessExpressionSyntax { Name.Identifier.Text: "Connect" or "ConnectAsync" or "Create" or "OpenAsync" } call when IsWay(call.Expression.ToString()) => file.At(call),
             _ => null,
         }).OfType<string>();
 
