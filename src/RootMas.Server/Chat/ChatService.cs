@@ -79,8 +79,8 @@ public sealed class ChatService(IMessageProcessor runs, ConversationStore store,
     public async Task<RunSummary?> WaitAsync(Caller caller, string runId, TimeSpan atMost, CancellationToken cancellationToken) =>
         await runs.WaitAsync(runId, atMost, cancellationToken) is { } run && run.OwnerId == caller.UserId ? run : null;
 
-    public async Task<IAsyncEnumerable<StreamItem>?> StreamAsync(Caller caller, string runId, StreamPosition after, bool tree, CancellationToken cancellationToken) =>
-        await runs.FindAsync(runId, caller.UserId, cancellationToken) is null ? null : runs.StreamAsync(runId, after, tree, cancellationToken);
+    public async Task<IAsyncEnumerable<StreamItem>?> StreamAsync(Caller caller, string runId, StreamPosition after, CancellationToken cancellationToken) =>
+        await runs.FindAsync(runId, caller.UserId, cancellationToken) is null ? null : runs.StreamAsync(runId, after, tree: false, cancellationToken);
 
     public async Task<IAsyncEnumerable<StreamItem>?> StreamTreeAsync(Caller caller, string runId, CancellationToken cancellationToken) =>
         await runs.FindAsync(runId, caller.UserId, cancellationToken) is null ? null : runs.StreamTreeAsync(runId, cancellationToken);

@@ -23,7 +23,7 @@ public interface IChatService
     Task<RunSummary?> WaitAsync(Caller caller, string runId, TimeSpan atMost, CancellationToken cancellationToken);
 
     /// <summary>The run's stored events after a position, then live ones, until its final event. Ownership is checked first; null: no such run of this caller.</summary>
-    Task<IAsyncEnumerable<StreamItem>?> StreamAsync(Caller caller, string runId, StreamPosition after, bool tree, CancellationToken cancellationToken);
+    Task<IAsyncEnumerable<StreamItem>?> StreamAsync(Caller caller, string runId, StreamPosition after, CancellationToken cancellationToken);
 
     /// <summary>The same from the beginning, with the logs of all runs below it (<see cref="IMessageProcessor.StreamTreeAsync"/>).</summary>
     Task<IAsyncEnumerable<StreamItem>?> StreamTreeAsync(Caller caller, string runId, CancellationToken cancellationToken);

@@ -8,6 +8,8 @@ namespace RootMas.Server.Cli;
 /// <summary>The command line: parses, runs one command, and turns what went wrong into a message and an exit code.</summary>
 public static class CommandLine
 {
+    private static readonly Lock Parsing = new();
+
     /// <summary>The whole program. Numbers and times are read and written alike everywhere, whatever the locale of the machine says of points, commas and calendars.</summary>
     public static Task<int> RunAsync(string[] args)
     {
@@ -17,7 +19,7 @@ public static class CommandLine
 
     internal static async Task<int> RunAsync(IReadOnlyList<string> args, CliConsole console)
     {
-        var parsed = Root().Parse(args);
+        var parsed = Parse(args);
         if (parsed.Errors.Count > 0 || Misunderstood.StrayOption(parsed) is not null)
         {
             return await Misunderstood.AnswerAsync(parsed, console);
@@ -50,7 +52,24 @@ public static class CommandLine
         }
     }
 
+    internal static ParseResult Parse(IReadOnlyList<string> args)
+    {
+        lock (Parsing)
+        {
+            return Root().Parse(args);
+        }
+    }
+
+    /// <summary>One at a time: all trees share their options, which change as they are taken into one.</summary>
     internal static RootCommand Root()
+    {
+        lock (Parsing)
+        {
+            return Build();
+        }
+    }
+
+    private static RootCommand Build()
     {
         var root = new RootCommand("Root-MAS: a self-hosted assistant that answers with a team of agents.")
         {

@@ -23,7 +23,7 @@ internal static class Misunderstood
         else if (isGroup && parsed.Errors.All(IsOfCommand))
         {
             // Nothing was said wrong, only too little.
-            await CommandLine.Root().Parse([.. WordsOf(parsed.CommandResult).Skip(1), "--help"]).InvokeAsync(console);
+            await CommandLine.Parse([.. WordsOf(parsed.CommandResult).Skip(1), "--help"]).InvokeAsync(console);
             return ExitCodes.Usage;
         }
         else

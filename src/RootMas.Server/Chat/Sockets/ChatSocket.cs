@@ -189,7 +189,7 @@ internal sealed class ChatSocket(SocketChannel channel, SocketIdentity identity,
 
     private async Task StreamAsync(Caller owner, string runId, StreamPosition after, CancellationToken cancellation)
     {
-        if (await chat.StreamAsync(owner, runId, after, tree: false, cancellation) is { } items)
+        if (await chat.StreamAsync(owner, runId, after, cancellation) is { } items)
         {
             await CopyAsync(owner, runId, items, cancellation);
         }
